@@ -1,0 +1,31 @@
+"""The one importer of the compiled extension, lazy so that reading and converting scenes works without it."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from types import ModuleType
+
+from .errors import GSCompressError
+
+
+@lru_cache(maxsize=1)
+def core() -> ModuleType:
+    """The extension module `gscompress._core`.
+
+    Raises:
+        GSCompressError: it is not there (a source tree that was not installed).
+    """
+    try:
+        from . import _core  # pyright: ignore[reportAttributeAccessIssue]
+    except ImportError as error:
+        raise GSCompressError(f"the compiled core is missing ({error}): run 'pip install .' in the repository") from error
+    return _core
+
+
+def threads() -> int:
+    """Number of worker threads: `GSCOMPRESS_THREADS`, else the processors this process may use."""
+    asked = os.environ.get("GSCOMPRESS_THREADS", "")
+    if asked.isdigit() and int(asked) > 0:
+        return int(asked)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

@@ -1,3 +1,119 @@
+// numpy arrays in and out of the codec. Shapes and types are checked by the signatures and `rows`; GIL released.
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/array.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include "codec/decoder.hpp"
+#include "codec/encoder.hpp"
+
 namespace nb = nanobind;
-void bind_codec(nb::module_ &) {}
+using namespace gsz;
+
+template <class T, int D>
+using In = nb::ndarray<const T, nb::ndim<D>, nb::c_contig, nb::device::cpu>;
+
+static void rows(size_t found, size_t expected, const char *name) {
+    if (found != expected) throw nb::value_error((std::string(name) + ": expected " + std::to_string(expected) + " rows, found " + std::to_string(found)).c_str());
+}
+
+template <class T>
+static nb::object array(std::vector<T> values, std::initializer_list<size_t> shape) {
+    auto *owned = new std::vector<T>(std::move(values));
+    nb::capsule free(owned, [](void *p) noexcept { delete static_cast<std::vector<T> *>(p); });
+    return nb::cast(nb::ndarray<nb::numpy, T>(owned->data(), shape, free));
+}
+
+static Params make_params(int depth, std::array<double, 3> origin, double voxel, int sh_rest, std::vector<int> log2_step, int log2_footprint, std::vector<int> mean,
+                          In<int16_t, 2> predictor, In<int8_t, 2> sh_basis) {
+    Params p;
+    if (depth < 1 || depth > MAX_DEPTH) throw nb::value_error("depth: expected 1 to 21");
+    if (log2_step.size() != STEP_COUNT || mean.size() != SCALARS) throw nb::value_error("log2_step or mean: wrong length");
+    rows(predictor.shape(0), SCALARS, "predictor");
+    rows(predictor.shape(1), FEATURES, "predictor columns");
+    p.depth = depth;
+    p.origin = origin;
+    p.voxel = voxel;
+    p.sh_rest = sh_rest;
+    p.sh_components = static_cast<int>(sh_basis.shape(0));
+    if (p.sh_components > 3 * sh_rest || sh_rest > 15) throw nb::value_error("sh_basis: more rows than coefficients");
+    if (p.sh_components) rows(sh_basis.shape(1), 3 * static_cast<size_t>(sh_rest), "sh_basis columns");
+    std::copy(log2_step.begin(), log2_step.end(), p.log2_step.begin());
+    p.log2_footprint = log2_footprint;
+    std::copy(mean.begin(), mean.end(), p.mean.begin());
+    for (int j = 0; j < SCALARS; ++j)
+        for (int k = 0; k < FEATURES; ++k) p.predictor[j][k] = predictor(j, k);
+    p.sh_basis.assign(sh_basis.data(), sh_basis.data() + sh_basis.size());
+    p.prepare();
+    return p;
+}
+
+static nb::tuple encode(const Params &p, std::vector<int> lowest_class, std::vector<std::vector<int>> block_layers, In<uint64_t, 1> codes, In<double, 2> values, In<double, 3> axes,
+                        In<double, 2> means, In<double, 2> weights, In<int32_t, 2> classes, In<double, 2> sh, int threads) {
+    std::vector<BlockInput> blocks;
+    size_t n = 0;
+    for (const auto &layers : block_layers) {
+        rows(layers.size(), lowest_class.size(), "block_layers");
+        blocks.push_back({layers, n});
+        for (int k : layers) n += static_cast<size_t>(k);
+    }
+    rows(codes.shape(0), n, "codes");
+    rows(values.shape(0), n, "values");
+    rows(axes.shape(0), n, "axes");
+    rows(means.shape(0), n, "means");
+    rows(weights.shape(0), n, "weights");
+    rows(classes.shape(0), n, "classes");
+    rows(sh.shape(0), n, "sh");
+    rows(sh.shape(1), static_cast<size_t>(p.sh_components), "sh columns");
+    const EncodeInput in{codes.data(), values.data(), axes.data(), means.data(), weights.data(), classes.data(), sh.data()};
+    Statistics stats;
+    std::vector<EncodedBlock> out;
+    {
+        nb::gil_scoped_release release;
+        out = encode_blocks(p, lowest_class, blocks, in, threads, &stats);
+    }
+    auto chunks = [&](auto member) {
+        nb::list by_block;
+        for (EncodedBlock &b : out) {
+            nb::list by_layer;
+            for (auto &bytes : b.*member) by_layer.append(nb::bytes(reinterpret_cast<const char *>(bytes.data()), bytes.size()));
+            by_block.append(by_layer);
+        }
+        return by_block;
+    };
+    std::vector<double> normal;
+    for (auto &matrix : stats.normal)
+        for (auto &row : matrix) normal.insert(normal.end(), row.begin(), row.end());
+    return nb::make_tuple(chunks(&EncodedBlock::geometry), chunks(&EncodedBlock::sh), array(std::vector<double>(stats.bits.begin(), stats.bits.end()), {Statistics::GROUPS}),
+                          array(std::move(normal), {SCALARS, FEATURES + 1, FEATURES + 1}));
+}
+
+void bind_codec(nb::module_ &m) {
+    nb::class_<Params>(m, "Params").def_static("make", &make_params, nb::arg("depth"), nb::arg("origin"), nb::arg("voxel"), nb::arg("sh_rest"), nb::arg("log2_step"),
+                                               nb::arg("log2_footprint"), nb::arg("mean"), nb::arg("predictor"), nb::arg("sh_basis"));
+    m.def("encode", &encode, nb::arg("params"), nb::arg("lowest_class"), nb::arg("block_layers"), nb::arg("codes"), nb::arg("values"), nb::arg("axes"), nb::arg("means"),
+          nb::arg("weights"), nb::arg("classes"), nb::arg("sh"), nb::arg("threads"));
+    m.def("decode_test", [](const Params &p, std::vector<int> lowest, std::vector<std::vector<int>> counts, std::vector<std::vector<nb::bytes>> geometry, std::vector<std::vector<nb::bytes>> sh, int threads) {
+        std::vector<BlockLayout> blocks;
+        size_t n = 0;
+        for (size_t b = 0; b < counts.size(); ++b) {
+            BlockLayout l;
+            l.first = n;
+            for (size_t k = 0; k < counts[b].size(); ++k) {
+                l.geometry.push_back({reinterpret_cast<const uint8_t *>(geometry[b][k].c_str()), geometry[b][k].size(), static_cast<size_t>(counts[b][k])});
+                if (p.sh_components) l.sh.push_back({reinterpret_cast<const uint8_t *>(sh[b][k].c_str()), sh[b][k].size(), static_cast<size_t>(counts[b][k])});
+                n += counts[b][k];
+            }
+            blocks.push_back(l);
+        }
+        const size_t k = 1 + p.sh_rest;
+        std::vector<float> means(3 * n), quats(4 * n), scales(3 * n), opac(n), harm(3 * k * n);
+        {
+            nb::gil_scoped_release r;
+            decode_blocks(p, lowest, blocks, {means.data(), quats.data(), scales.data(), opac.data(), harm.data()}, threads);
+        }
+        return nb::make_tuple(array(std::move(means), {n, 3}), array(std::move(quats), {n, 4}), array(std::move(scales), {n, 3}), array(std::move(opac), {n}), array(std::move(harm), {n, k, 3}));
+    });
+}

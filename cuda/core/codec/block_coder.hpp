@@ -1,0 +1,39 @@
+// One spatial block: its chunks are a geometry layer after the other, then the harmonics of each layer. The models carry
+// over from chunk to chunk, so a block's chunks decode in order; blocks are independent of each other.
+#pragma once
+#include <memory>
+
+#include "sh_coder.hpp"
+
+namespace gsz {
+
+class BlockCoder {
+public:
+    explicit BlockCoder(const Params &params) : p_(params), splats_(params), sh_(params) {}
+
+    // Encodes a layer; codes sorted ascending, one target each, in that order.
+    std::vector<uint8_t> encode_layer(int lowest_class, const std::vector<uint64_t> &codes, const Target *targets, Statistics *stats);
+    void decode_layer(int lowest_class, size_t count, const uint8_t *data, size_t size);
+
+    // Harmonics of splats [first, first + count) of the block, [count][sh_components].
+    std::vector<uint8_t> encode_sh(size_t first, size_t count, const double *coefficients, const double *weights, int *symbols, Statistics *stats);
+    void decode_sh(size_t first, size_t count, const uint8_t *data, size_t size, int *symbols);
+
+    const std::vector<Splat> &splats() const { return splats_.splats(); }
+
+private:
+    template <class IO>
+    void layer(IO &io, int lowest_class, std::vector<uint64_t> &codes, size_t count, const Target *targets, Statistics *stats);
+
+    const Params &p_;
+    OctreeCoder octree_;
+    SplatCoder splats_;
+    ShCoder sh_;
+    std::vector<uint64_t> earlier_;
+    int layers_ = 0;
+};
+
+// Symbols to the values of a scene: float32 means [3], quats wxyz [4], log_scales [3], opacity logit, sh [1 + sh_rest][3].
+void reconstruct(const Params &p, const Splat &s, const int *sh_symbols, float *mean, float *quat, float *log_scale, float *opacity_logit, float *sh);
+
+}  // namespace gsz

@@ -1,0 +1,31 @@
+#include "decoder.hpp"
+
+namespace gsz {
+
+void decode_blocks(const Params &p, const std::vector<int> &lowest_class, const std::vector<BlockLayout> &blocks, const SceneArrays &out, int threads) {
+    const size_t coefficients = 3 * (1 + static_cast<size_t>(p.sh_rest));
+    parallel(blocks.size(), threads, [&](size_t b) {
+        const BlockLayout &block = blocks[b];
+        BlockCoder coder(p);
+        for (size_t l = 0; l < block.geometry.size() && block.geometry[l].data; ++l)
+            coder.decode_layer(lowest_class[l], block.geometry[l].splats, block.geometry[l].data, block.geometry[l].size);
+        size_t done = 0;
+        std::vector<int> symbols;
+        for (size_t l = 0; l < block.geometry.size() && block.geometry[l].data; ++l) {
+            const size_t n = block.geometry[l].splats;
+            const bool has_sh = l < block.sh.size() && block.sh[l].data;
+            if (has_sh) {
+                symbols.assign(n * p.sh_components, 0);
+                coder.decode_sh(done, n, block.sh[l].data, block.sh[l].size, symbols.data());
+            }
+            for (size_t i = 0; i < n; ++i) {
+                const size_t row = block.first + done + i;
+                reconstruct(p, coder.splats()[done + i], has_sh ? &symbols[i * p.sh_components] : nullptr, out.means + 3 * row, out.quats + 4 * row,
+                            out.log_scales + 3 * row, out.opacity_logits + row, out.sh + coefficients * row);
+            }
+            done += n;
+        }
+    });
+}
+
+}  // namespace gsz

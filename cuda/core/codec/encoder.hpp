@@ -1,0 +1,62 @@
+// Encoding of one file's blocks, in parallel. What goes in is decided by the caller (Python): which splats, in which
+// layers, at which weights.
+#pragma once
+#include "block_coder.hpp"
+
+namespace gsz {
+
+struct BlockInput {
+    std::vector<int> layer_counts;  // splats of each layer, in order
+    size_t first = 0;               // index of the block's first splat
+};
+
+struct EncodeInput {  // rows ordered by block, then layer, then Morton code
+    const uint64_t *codes;
+    const double *values;            // [N][7]
+    const double *axes;              // [N][3][3], axes[i] the i-th axis
+    const double *means;             // [N][3]
+    const double *weights;           // [N][2] geometry, colour
+    const int32_t *classes;          // [N][2]
+    const double *sh;                // [N][sh_components] or null
+};
+
+struct EncodedBlock {
+    std::vector<std::vector<uint8_t>> geometry, sh;
+};
+
+std::vector<EncodedBlock> encode_blocks(const Params &p, const std::vector<int> &lowest_class, const std::vector<BlockInput> &blocks, const EncodeInput &in, int threads, Statistics *stats);
+
+// Runs `work(i)` for i in [0, n) on `threads` threads; the first exception is thrown again here.
+template <class Work>
+void parallel(size_t n, int threads, Work work);
+
+}  // namespace gsz
+
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+template <class Work>
+void gsz::parallel(size_t n, int threads, Work work) {
+    std::atomic<size_t> next{0};
+    std::exception_ptr failure;
+    std::mutex guard;
+    auto run = [&] {
+        for (size_t i; (i = next.fetch_add(1)) < n;) {
+            try {
+                work(i);
+            } catch (...) {
+                std::lock_guard lock(guard);
+                if (!failure) failure = std::current_exception();
+                next = n;
+            }
+        }
+    };
+    const int extra = static_cast<int>(std::min<size_t>(n, static_cast<size_t>(std::max(threads, 1)))) - 1;
+    std::vector<std::thread> pool;
+    for (int i = 0; i < extra; ++i) pool.emplace_back(run);
+    run();
+    for (auto &t : pool) t.join();
+    if (failure) std::rethrow_exception(failure);
+}

@@ -1,0 +1,301 @@
+// One splat after another: classes, scales, rotation, opacity, position in the voxel, colour. The template is both the
+// encoder and the decoder; what a decision sees as context is computed once, in integers, for both.
+#pragma once
+#include <cmath>
+
+#include "neighbours.hpp"
+#include "octree.hpp"
+#include "rotation.hpp"
+
+namespace gsz {
+
+struct Splat {  // decoded symbols, fixed point where not an index
+    uint64_t code = 0;
+    int geometry_class = 0, color_class = 0;
+    std::array<int, SCALARS> value{};
+    std::array<int, SCALARS> error{};  // value - prediction
+    Rotation rotation;
+    std::array<int, 3> offset{};
+};
+
+struct Target {  // what the encoder wants a splat to be
+    std::array<double, SCALARS> value;  // log2 scales (descending), log2 opacity, rotated colour
+    double axes[3][3];                  // columns of the rotation, in the order of the scales
+    double mean[3];                     // world units
+    double geometry_weight, color_weight;  // distortion of a squared relative error, over lambda
+    int geometry_class, color_class;
+};
+
+struct Statistics {  // bits by group, and the normal equations of the predictor
+    enum Group { OCTREE, CLASS, SCALE, ROTATION, OPACITY, POSITION, COLOR, SH, GROUPS };
+    std::array<double, GROUPS> bits{};
+    std::array<std::array<std::array<double, FEATURES + 1>, FEATURES + 1>, SCALARS> normal{};
+};
+
+inline constexpr std::array<int, SCALARS> SCALAR_STEP{STEP_SCALE, STEP_SCALE, STEP_SCALE, STEP_OPACITY, STEP_COLOR, STEP_COLOR, STEP_COLOR};
+
+// Distortion of a squared error of 1 in each scalar, per unit of the splat's weight: relative errors of the blending
+// weight (E over a Gaussian footprint: 3/4 of a squared relative scale error) and of colour (Y_00^2).
+inline constexpr std::array<double, SCALARS> SCALAR_WEIGHT{0.75 * LN2 * LN2, 0.75 * LN2 * LN2, 0.75 * LN2 * LN2, LN2 * LN2, 0.0796, 0.0796, 0.0796};
+inline constexpr double POSITION_WEIGHT = 0.5;  // of a squared error of one (blurred) standard deviation
+
+inline double voxel_centre(const Params &p, uint64_t code, int axis) {
+    return p.origin[axis] + (static_cast<double>(compact3(code >> axis)) + 0.5) * p.voxel;
+}
+
+// log2 of the position step along each of the Gaussian's axes, fixed point.
+inline std::array<int, 3> position_steps(const Params &p, const Splat &s) {
+    std::array<int, 3> out;
+    for (int i = 0; i < 3; ++i) {
+        const int step = p.log2_step[STEP_POSITION] * (FIXED_ONE / 256) - s.geometry_class * FIXED_ONE + log2_hypot(s.value[i], p.log2_footprint);
+        out[i] = clip(step, p.log2_voxel - 19 * FIXED_ONE, p.log2_voxel + 19 * FIXED_ONE);
+    }
+    return out;
+}
+
+inline int half_octaves(int magnitude, int step) {  // 0 for < step / 4, then two per octave, at most 23
+    const int64_t q = (static_cast<int64_t>(magnitude) << 3) / step;
+    if (q < 2) return 0;
+    const int k = floor_log2(static_cast<uint32_t>(q > 0x3fffffff ? 0x3fffffff : q));
+    const int half = static_cast<int>((q >> (k - 1)) & 1);
+    return clip(2 * k - 1 + half, 0, 23);
+}
+inline int rounded_ratio(int64_t a, int64_t b) { return static_cast<int>((a >= 0 ? a + b / 2 : a - b / 2) / b); }
+
+class SplatCoder {
+public:
+    explicit SplatCoder(const Params &params)
+        : p_(params), class_(64, {4, 64, 64, 256}), color_class_(64, {16, 64, 64, 256}), offset_(SIGNED_NODES, {64, 64, 16}) {
+        for (int j = 0; j < SCALARS; ++j) scalar_.emplace_back(SIGNED_NODES, std::array<int, 6>{16, 64, 48, 49, 256, 25});
+    }
+
+    template <class IO>
+    void code(IO &io, int layer, int lowest_class, Splat &s, const Target *target, Statistics *stats);
+
+    const std::vector<Splat> &splats() const { return splats_; }
+    Cell &fine_cell(uint64_t code) { return maps_[0].at(code >> 3); }
+
+private:
+    template <class IO>
+    void code_classes(IO &io, int layer, int lowest, Splat &s, const Splat *before);
+    template <class IO>
+    void code_scalar(IO &io, int j, Splat &s, const Splat *before, const Target *target, Statistics *stats);
+    template <class IO>
+    void code_offset(IO &io, Splat &s, const Target *target);
+    void fit_rotation(Splat &s, const Target &t) const;
+
+    const Params &p_;
+    Mixed<4> class_, color_class_;
+    std::vector<Mixed<6>> scalar_;
+    RotationCoder rotation_;
+    Mixed<3> offset_;
+    std::array<CellMap, 3> maps_;
+    std::array<Cell *, 3> cells_{};
+    std::vector<Splat> splats_;
+};
+
+template <class IO>
+void SplatCoder::code_classes(IO &io, int layer, int lowest, Splat &s, const Splat *before) {
+    auto unary = [&](Mixed<4> &model, const std::array<int, 4> &ctx, int base, int value, int limit) {
+        int n = 0;
+        while (n < limit && model.code(io, ctx, base + n, n < value)) ++n;
+        return n;
+    };
+    const Cell &fine = *cells_[0], &mid = *cells_[1];
+    const int half = FIXED_ONE / 2;
+    const int b = before ? clip(before->geometry_class - lowest, 0, 14) + 1 : 0;
+    const int f = fine.count ? clip((fine.geometry_class + half) >> FIXED_BITS, 0, 14) + 1 : 0;
+    const int m = mid.count ? clip((mid.geometry_class + half) >> FIXED_BITS, 0, 14) + 1 : 0;
+    s.geometry_class = lowest + unary(class_, {layer, layer * 16 + b, layer * 16 + f, b * 16 + m}, 0, s.geometry_class - lowest, CLASSES - 1 - lowest);
+    // The colour class as a signed offset from the geometry class.
+    const int cb = before ? clip(before->color_class - before->geometry_class + 8, 0, 14) + 1 : 0;
+    const int cf = fine.count ? clip(((fine.color_offset + half) >> FIXED_BITS) + 8, 0, 14) + 1 : 0;
+    const int g = s.geometry_class;
+    const std::array<int, 4> ctx{g, layer * 16 + cb, layer * 16 + cf, g * 16 + cb};
+    int d = s.color_class - g;
+    if (color_class_.code(io, ctx, 0, d == 0)) d = 0;
+    else {
+        const bool down_possible = g > 0, up_possible = g < CLASSES - 1;
+        const bool down = !up_possible || (down_possible && color_class_.code(io, ctx, 1, d < 0));
+        if (down) d = -1 - unary(color_class_, ctx, 2, -1 - d, g - 1);
+        else d = 1 + unary(color_class_, ctx, 20, d - 1, CLASSES - 2 - g);
+    }
+    s.color_class = g + d;
+}
+
+template <class IO>
+void SplatCoder::code_scalar(IO &io, int j, Splat &s, const Splat *before, const Target *target, Statistics *stats) {
+    const bool color = j >= 4;
+    const int step = p_.step[SCALAR_STEP[j]][color ? s.color_class : s.geometry_class];
+    // Neighbourhood values, the finer cell standing in for none by the next coarser.
+    int x[FEATURES], spread = FIXED_ONE;
+    int below = p_.mean[j];
+    for (int level = 2; level >= 0; --level) {
+        const Cell &c = *cells_[level];
+        if (c.count) {
+            below = c.value[j];
+            spread = c.error[j];
+        }
+        x[level] = below;
+    }
+    x[3] = before ? before->value[j] : below;
+    for (int k = 0; k < 6; ++k) x[4 + k] = k < j ? s.error[k] : 0;
+    x[FEATURES - 1] = FIXED_ONE;
+    int64_t sum = 512;
+    for (int k = 0; k < FEATURES; ++k) sum += static_cast<int64_t>(p_.predictor[j][k]) * x[k];
+    const int prediction = clip(static_cast<int>(sum >> 10), -VALUE_LIMIT, VALUE_LIMIT);
+
+    const int own = j ? half_octaves(std::abs(s.error[j - 1]), p_.step[SCALAR_STEP[j - 1]][j - 1 >= 4 ? s.color_class : s.geometry_class]) : 0;
+    const int prior = before ? half_octaves(std::abs(before->error[j]), step) : 0;
+    auto side = [&](int v) { return clip(rounded_ratio(static_cast<int64_t>(v) - prediction, step), -3, 3) + 3; };
+    auto small = [&](int k) { return k >= 0 ? clip(rounded_ratio(s.error[k], p_.step[SCALAR_STEP[k]][k >= 4 ? s.color_class : s.geometry_class]), -2, 2) + 2 : 2; };
+    const int size = clip((s.value[0] - p_.log2_voxel + 6 * FIXED_ONE) >> (FIXED_BITS - 1), 0, 15);
+    const int extra = j == 0 ? 0 : (j <= 2 ? size : clip(-s.value[3] >> (FIXED_BITS - 1), 0, 15));
+    const std::array<int, 6> ctx{color ? s.color_class : s.geometry_class,
+                                 clip(prior, 0, 15) / 2 * 8 + clip(own, 0, 15) / 2,
+                                 half_octaves(spread, step) * 2 + (cells_[0]->count > 1),
+                                 side(x[3]) * 7 + side(x[0]),
+                                 extra * 16 + (j >= 3 ? size : clip(s.geometry_class, 0, 15)),
+                                 small(j - 1) * 5 + small(j - 2)};
+    int symbol = 0;
+    if (target) {
+        // Rate-distortion: the symbol of least weight * error^2 + bits among the two around the target and zero.
+        const double t = target->value[j] * FIXED_ONE, w = SCALAR_WEIGHT[j] * (color ? target->color_weight : target->geometry_weight);
+        const double ideal = (t - prediction) / step;
+        const int low = static_cast<int>(std::floor(ideal));
+        double best = 1e300;
+        for (int candidate : {low, low + 1, low < 0 ? low + 2 : low - 1}) {
+            if (std::abs(candidate) > MAX_MAGNITUDE) continue;
+            CostIO cost;
+            code_signed(cost, scalar_[j], ctx, candidate);
+            const double e = (ideal - candidate) * step / FIXED_ONE;
+            const double total = w * e * e + cost.bits;
+            if (total < best) {
+                best = total;
+                symbol = candidate;
+            }
+        }
+        if (stats) {
+            auto &n = stats->normal[j];
+            double row[FEATURES + 1];
+            for (int k = 0; k < FEATURES; ++k) row[k] = x[k];
+            row[FEATURES] = t;
+            const double certain = w / (1.0 + w);
+            for (int a = 0; a <= FEATURES; ++a)
+                for (int b = 0; b <= FEATURES; ++b) n[a][b] += certain * row[a] * row[b];
+        }
+    }
+    symbol = code_signed(io, scalar_[j], ctx, symbol);
+    const int64_t value = prediction + static_cast<int64_t>(symbol) * step;
+    s.value[j] = static_cast<int>(value < -VALUE_LIMIT ? -VALUE_LIMIT : (value > VALUE_LIMIT ? VALUE_LIMIT : value));
+    s.error[j] = s.value[j] - prediction;
+}
+
+inline void SplatCoder::fit_rotation(Splat &s, const Target &t) const {
+    Rotation &r = s.rotation;
+    const double *primary = t.axes[r.needle ? 0 : 2], *second = t.axes[r.needle ? 2 : 0];
+    auto level = [](double x, int bits) { return clip(static_cast<int>(std::floor(x * (1 << bits))), 0, (1 << bits) - 1); };
+    if (r.bits > 0) {
+        int face = 0;
+        for (int i = 1; i < 3; ++i)
+            if (std::abs(primary[i]) > std::abs(primary[face])) face = i;
+        r.face = static_cast<int8_t>(face);
+        r.u = level((primary[(face + 1) % 3] / primary[face] + 1) / 2, r.bits);
+        r.v = level((primary[(face + 2) % 3] / primary[face] + 1) / 2, r.bits);
+    }
+    if (r.angle_bits > 0) {
+        double n[3], a[3], b[3];
+        direction(r, n);
+        across(n, r.face, a, b);
+        double x = 0, y = 0;
+        for (int i = 0; i < 3; ++i) {
+            x += second[i] * a[i];
+            y += second[i] * b[i];
+        }
+        double phi = std::atan2(y, x) / PI;  // modulo 1: the axis has no sign
+        phi -= std::floor(phi);
+        r.angle = level(phi, r.angle_bits);
+    }
+}
+
+template <class IO>
+void SplatCoder::code_offset(IO &io, Splat &s, const Target *target) {
+    const std::array<int, 3> steps = position_steps(p_, s);
+    double local[3] = {}, axes[3][3];
+    if (target) {
+        rotation_axes(s.rotation, axes);
+        for (int i = 0; i < 3; ++i)
+            for (int k = 0; k < 3; ++k) local[i] += axes[i][k] * (target->mean[k] - voxel_centre(p_, s.code, k));
+    }
+    int used = 0;
+    for (int i = 0; i < 3; ++i) {
+        const int ratio = p_.log2_voxel - steps[i];  // levels across the voxel, log2
+        if (ratio <= -3277) {  // half a step covers the voxel's half diagonal: nothing to say
+            s.offset[i] = 0;
+            continue;
+        }
+        const int bucket = clip((ratio >> (FIXED_BITS - 2)) + 4, 0, 63);
+        const std::array<int, 3> ctx{bucket, clip(bucket / 2, 0, 15) * 4 + used, clip(bucket / 4, 0, 3) * 4 + i};
+        int symbol = 0;
+        if (target) {
+            const double ideal = local[i] / det_exp2(static_cast<double>(steps[i]) / FIXED_ONE);
+            const double step = det_exp2(static_cast<double>(steps[i] - log2_hypot(s.value[i], p_.log2_footprint)) / FIXED_ONE);
+            const int low = static_cast<int>(std::floor(ideal));
+            double best = 1e300;
+            for (int candidate : {low, low + 1}) {
+                CostIO cost;
+                code_signed(cost, offset_, ctx, candidate);
+                const double e = (ideal - candidate) * step;
+                const double total = POSITION_WEIGHT * target->geometry_weight * e * e + cost.bits;
+                if (total < best) {
+                    best = total;
+                    symbol = candidate;
+                }
+            }
+        }
+        s.offset[i] = code_signed(io, offset_, ctx, symbol);
+        used = clip(used + (std::abs(s.offset[i]) > 1), 0, 3);
+    }
+}
+
+template <class IO>
+void SplatCoder::code(IO &io, int layer, int lowest_class, Splat &s, const Target *target, Statistics *stats) {
+    for (int level = 0; level < 3; ++level) cells_[level] = &maps_[level].at(s.code >> (level == 2 ? 12 : 3 * (level + 1)));
+    const Splat *before = splats_.empty() ? nullptr : &splats_.back();
+    auto group = [&](Statistics::Group g) {
+        if constexpr (std::is_same_v<IO, EncodeIO>) io.bits = stats ? &stats->bits[g] : nullptr;
+        (void)g;
+    };
+    if (target) {
+        s.geometry_class = target->geometry_class;
+        s.color_class = target->color_class;
+    }
+    group(Statistics::CLASS);
+    code_classes(io, layer, lowest_class, s, before);
+    group(Statistics::SCALE);
+    for (int j = 0; j < 3; ++j) code_scalar(io, j, s, before, target, stats);
+    group(Statistics::ROTATION);
+    s.rotation = rotation_layout(p_, s.value.data(), s.geometry_class);
+    if (target) fit_rotation(s, *target);
+    const int last = cells_[0]->count ? cells_[0]->last : (cells_[1]->count ? cells_[1]->last : -1);
+    rotation_.code(io, s.rotation, before ? &before->rotation : nullptr, last >= 0 ? &splats_[last].rotation : nullptr);
+    group(Statistics::OPACITY);
+    code_scalar(io, 3, s, before, target, stats);
+    group(Statistics::POSITION);
+    code_offset(io, s, target);
+    group(Statistics::COLOR);
+    for (int j = 4; j < 7; ++j) code_scalar(io, j, s, before, target, stats);
+    for (Cell *c : cells_) {
+        for (int j = 0; j < SCALARS; ++j) {
+            c->value[j] = drift(c->value[j], s.value[j], c->count);
+            c->error[j] = drift(c->error[j], std::abs(s.error[j]), c->count);
+        }
+        c->geometry_class = drift(c->geometry_class, s.geometry_class * FIXED_ONE, c->count);
+        c->color_offset = drift(c->color_offset, (s.color_class - s.geometry_class) * FIXED_ONE, c->count);
+        c->last = static_cast<int>(splats_.size());
+        if (c->count < 1000) ++c->count;
+    }
+    splats_.push_back(s);
+}
+
+}  // namespace gsz

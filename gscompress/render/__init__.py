@@ -1,1 +1,11 @@
-"""render"""
+"""Images of a scene on the CPU, and what every Gaussian contributes to them.
+
+The image formation is that of gsplat's `rasterization` (classic mode): EWA projection
+(https://arxiv.org/abs/2308.04079), dilation by 0.3 px², alpha = min(0.999, opacity exp(-sigma)), nothing below 1/255,
+and an end of each pixel before its transmittance falls to 1e-4. `reference` says the same in plain torch.
+"""
+
+from .contributions import Contributions, contributions
+from .raster import Rendered, render
+
+__all__ = ["Contributions", "Rendered", "contributions", "render"]

@@ -1,0 +1,19 @@
+#include "render/kernels.hpp"
+
+namespace gsz::render {
+namespace {
+#include "render/tile_kernel.inl"
+}  // namespace
+
+const Kernels kBaselineKernels{blend_tile, measure_tile};
+
+const Kernels &kernels() {
+#ifdef GSZ_RENDER_X86_64_V3
+    static const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+    if (v3) return kV3Kernels;
+#endif
+    return kBaselineKernels;
+}
+
+}  // namespace gsz::render

@@ -1,0 +1,15 @@
+// From Gaussians in the world to splats in the image.
+#pragma once
+
+#include "render/types.hpp"
+
+namespace gsz::render {
+
+// Projects Gaussian `i`. Returns false, and leaves `out` in any state, where it cannot touch the image: behind the
+// camera, outside the frame, too transparent, or with a value that is not finite.
+bool project(const Gaussians &gaussians, std::size_t i, const View &view, Splat &out);
+
+// Colour of Gaussian `i` seen from the view's position: max(SH + 0.5, 0).
+void shade(const Gaussians &gaussians, std::size_t i, const View &view, float rgb[3]);
+
+}  // namespace gsz::render

@@ -26,7 +26,7 @@ static nb::object array(std::vector<T> values, std::initializer_list<size_t> sha
     return nb::cast(nb::ndarray<nb::numpy, T>(owned->data(), shape, free));
 }
 
-static Params make_params(int depth, std::array<double, 3> origin, double voxel, int sh_rest, std::vector<int> log2_step, int log2_footprint, std::vector<int> mean,
+static Params make_params(int depth, std::array<double, 3> origin, double voxel, int sh_rest, std::vector<int> log2_step, std::array<int, 3> view_centre, int view_radius, int log2_footprint, std::vector<int> mean,
                           In<int16_t, 2> predictor, In<int8_t, 2> sh_basis) {
     Params p;
     if (depth < 1 || depth > MAX_DEPTH) throw nb::value_error("depth: expected 1 to 21");
@@ -41,6 +41,8 @@ static Params make_params(int depth, std::array<double, 3> origin, double voxel,
     if (p.sh_components > 3 * sh_rest || sh_rest > 15) throw nb::value_error("sh_basis: more rows than coefficients");
     if (p.sh_components) rows(sh_basis.shape(1), 3 * static_cast<size_t>(sh_rest), "sh_basis columns");
     std::copy(log2_step.begin(), log2_step.end(), p.log2_step.begin());
+    p.view_centre = view_centre;
+    p.view_radius = view_radius;
     p.log2_footprint = log2_footprint;
     std::copy(mean.begin(), mean.end(), p.mean.begin());
     for (int j = 0; j < SCALARS; ++j)
@@ -92,7 +94,7 @@ static nb::tuple encode(const Params &p, std::vector<int> lowest_class, std::vec
 
 void bind_codec(nb::module_ &m) {
     nb::class_<Params>(m, "Params").def_static("make", &make_params, nb::arg("depth"), nb::arg("origin"), nb::arg("voxel"), nb::arg("sh_rest"), nb::arg("log2_step"),
-                                               nb::arg("log2_footprint"), nb::arg("mean"), nb::arg("predictor"), nb::arg("sh_basis"));
+                                               nb::arg("view_centre"), nb::arg("view_radius"), nb::arg("log2_footprint"), nb::arg("mean"), nb::arg("predictor"), nb::arg("sh_basis"));
     m.def("encode", &encode, nb::arg("params"), nb::arg("lowest_class"), nb::arg("block_layers"), nb::arg("codes"), nb::arg("values"), nb::arg("axes"), nb::arg("means"),
           nb::arg("weights"), nb::arg("classes"), nb::arg("sh"), nb::arg("threads"));
     m.def("decode_test", [](const Params &p, std::vector<int> lowest, std::vector<std::vector<int>> counts, std::vector<std::vector<nb::bytes>> geometry, std::vector<std::vector<nb::bytes>> sh, int threads) {

@@ -25,8 +25,8 @@ struct Counter {
     uint16_t n = 0;
 };
 
-inline constexpr int COUNTER_LIMIT = 250;
-inline constexpr int LEARNING_SHIFT = 14;
+inline constexpr int COUNTER_LIMIT = 120;
+inline constexpr int LEARNING_SHIFT = 15;
 inline constexpr int WEIGHT_LIMIT = 1 << 20;
 
 struct EncodeIO {

@@ -3,6 +3,7 @@
 namespace gsz {
 
 StepTables::StepTables() {
+    for (int i = 0; i < 64; ++i) log2[i] = static_cast<int>(std::floor(LOG2_E * det_log(1 + (i + 0.5) / 64) * FIXED_ONE + 0.5));
     for (int i = 0; i < 1024; ++i) {
         const double d = i / 64.0;
         hypot[i] = static_cast<int>(std::floor(0.5 * LOG2_E * det_log(1 + det_exp2(-2 * d)) * FIXED_ONE + 0.5));

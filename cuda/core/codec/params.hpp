@@ -25,7 +25,9 @@ struct Params {
     int sh_rest = 0;                                 // coefficients per channel beyond the constant: 0, 3, 8, 15
     int sh_components = 0;                           // rows of sh_basis
     std::array<int, STEP_COUNT> log2_step{};         // at class 0, in 1/256 octave
-    int log2_footprint = 0;                          // blur that hides detail, log2 world units, fixed point
+    std::array<int, 3> view_centre{};                // blur that hides detail grows with the distance from here, voxels,
+    int view_radius = 1;                             // as hypot(distance, view_radius)
+    int log2_footprint = 0;                          // log2 of blur over that, world units per voxel, fixed point
     std::array<int, SCALARS> mean{};                 // prediction where there is no neighbour, fixed point
     std::array<std::array<int, FEATURES>, SCALARS> predictor{};  // in 1/1024
     std::vector<int8_t> sh_basis;                    // [sh_components][3 sh_rest], in 1/127
@@ -40,6 +42,7 @@ struct Params {
 struct StepTables {
     std::array<int, 1024> hypot;  // fixed point
     std::array<int, 1024> sinh;   // 1/256 octave
+    std::array<int, 64> log2;     // log2(1 + (i + 1/2) / 64), fixed point
     StepTables();
 };
 const StepTables &step_tables();
@@ -48,6 +51,21 @@ const StepTables &step_tables();
 inline int log2_hypot(int a, int b) {
     const int hi = a > b ? a : b, d = (a > b ? a - b : b - a) >> (FIXED_BITS - 6);
     return hi + (d < 1024 ? step_tables().hypot[d] : 0);
+}
+
+// log2 of a positive integer, fixed point, within 1/90 octave.
+inline int log2_integer(uint64_t v) {
+    int k = 0;
+    while (v >> (k + 1)) ++k;
+    const uint64_t mantissa = k >= 6 ? (v >> (k - 6)) & 63 : (v << (6 - k)) & 63;
+    return k * FIXED_ONE + step_tables().log2[mantissa];
+}
+
+// log2 of the blur at a voxel, world units, fixed point.
+inline int log2_blur(const Params &p, int64_t x, int64_t y, int64_t z) {
+    const int64_t dx = x - p.view_centre[0], dy = y - p.view_centre[1], dz = z - p.view_centre[2];
+    const uint64_t d = static_cast<uint64_t>(dx * dx + dy * dy + dz * dz) + static_cast<uint64_t>(p.view_radius) * static_cast<uint64_t>(p.view_radius);
+    return p.log2_footprint + log2_integer(d) / 2;
 }
 
 }  // namespace gsz

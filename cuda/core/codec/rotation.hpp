@@ -18,9 +18,9 @@ struct Rotation {
 };
 
 // Which axis is primary and how many bits each part gets, from the decoded log2 scales (fixed point, descending).
-inline Rotation rotation_layout(const Params &p, const int *log2_scales, int geometry_class) {
+inline Rotation rotation_layout(const Params &p, const int *log2_scales, int blur, int geometry_class) {
     int eff[3];
-    for (int i = 0; i < 3; ++i) eff[i] = log2_hypot(log2_scales[i], p.log2_footprint);
+    for (int i = 0; i < 3; ++i) eff[i] = log2_hypot(log2_scales[i], blur);
     auto weight = [&](int i, int j) {
         const int d = (eff[i] - eff[j]) >> (FIXED_BITS - 6);
         return step_tables().sinh[clip(d, 0, 1023)];

@@ -12,6 +12,7 @@ namespace gsz {
 struct Splat {  // decoded symbols, fixed point where not an index
     uint64_t code = 0;
     int geometry_class = 0, color_class = 0;
+    int blur = 0;  // log2 of the blur at its voxel
     std::array<int, SCALARS> value{};
     std::array<int, SCALARS> error{};  // value - prediction
     Rotation rotation;
@@ -47,7 +48,7 @@ inline double voxel_centre(const Params &p, uint64_t code, int axis) {
 inline std::array<int, 3> position_steps(const Params &p, const Splat &s) {
     std::array<int, 3> out;
     for (int i = 0; i < 3; ++i) {
-        const int step = p.log2_step[STEP_POSITION] * (FIXED_ONE / 256) - s.geometry_class * FIXED_ONE + log2_hypot(s.value[i], p.log2_footprint);
+        const int step = p.log2_step[STEP_POSITION] * (FIXED_ONE / 256) - s.geometry_class * FIXED_ONE + log2_hypot(s.value[i], s.blur);
         out[i] = clip(step, p.log2_voxel - 19 * FIXED_ONE, p.log2_voxel + 19 * FIXED_ONE);
     }
     return out;
@@ -239,7 +240,7 @@ void SplatCoder::code_offset(IO &io, Splat &s, const Target *target) {
         int symbol = 0;
         if (target) {
             const double ideal = local[i] / det_exp2(static_cast<double>(steps[i]) / FIXED_ONE);
-            const double step = det_exp2(static_cast<double>(steps[i] - log2_hypot(s.value[i], p_.log2_footprint)) / FIXED_ONE);
+            const double step = det_exp2(static_cast<double>(steps[i] - log2_hypot(s.value[i], s.blur)) / FIXED_ONE);
             const int low = static_cast<int>(std::floor(ideal));
             double best = 1e300;
             for (int candidate : {low, low + 1}) {
@@ -261,6 +262,7 @@ void SplatCoder::code_offset(IO &io, Splat &s, const Target *target) {
 template <class IO>
 void SplatCoder::code(IO &io, int layer, int lowest_class, Splat &s, const Target *target, Statistics *stats) {
     for (int level = 0; level < 3; ++level) cells_[level] = &maps_[level].at(s.code >> (level == 2 ? 12 : 3 * (level + 1)));
+    s.blur = log2_blur(p_, static_cast<int64_t>(compact3(s.code)), static_cast<int64_t>(compact3(s.code >> 1)), static_cast<int64_t>(compact3(s.code >> 2)));
     const Splat *before = splats_.empty() ? nullptr : &splats_.back();
     auto group = [&](Statistics::Group g) {
         if constexpr (std::is_same_v<IO, EncodeIO>) io.bits = stats ? &stats->bits[g] : nullptr;
@@ -275,7 +277,7 @@ void SplatCoder::code(IO &io, int layer, int lowest_class, Splat &s, const Targe
     group(Statistics::SCALE);
     for (int j = 0; j < 3; ++j) code_scalar(io, j, s, before, target, stats);
     group(Statistics::ROTATION);
-    s.rotation = rotation_layout(p_, s.value.data(), s.geometry_class);
+    s.rotation = rotation_layout(p_, s.value.data(), s.blur, s.geometry_class);
     if (target) fit_rotation(s, *target);
     const int last = cells_[0]->count ? cells_[0]->last : (cells_[1]->count ? cells_[1]->last : -1);
     rotation_.code(io, s.rotation, before ? &before->rotation : nullptr, last >= 0 ? &splats_[last].rotation : nullptr);

@@ -4,7 +4,7 @@
 //
 // Rows of kTile pixels with a fixed trip count and selects instead of branches: compilers turn each loop into vectors.
 
-// 2^x for x in [-127, 0], relative error 2e-7: 2^x = 2^n 2^f with f in [-1/2, 1/2] and a minimax-like polynomial.
+// 2^x for x in [-126, 0], relative error 2e-7: 2^n 2^f with n an integer, f in [-1/2, 1/2] and 2^f by Taylor.
 inline float exp2_nonpositive(float x) {
     const float shifted = x + 12582912.0f;  // 1.5 * 2^23: the sum's last bits hold the nearest integer
     std::int32_t bits;

@@ -30,7 +30,7 @@ T *data_of(const Array &array, const char *name, std::initializer_list<std::int6
         if (wanted >= 0 && wanted != found)
             refuse("expected " + std::to_string(wanted) + " along axis " + std::to_string(axis) + ", found " +
                    std::to_string(found));
-        if (found > 1 && array.stride(axis) != stride) refuse("expected a C-contiguous array");
+        if (found > 1 && array.size() > 0 && array.stride(axis) != stride) refuse("expected a C-contiguous array");
         stride *= found;
     }
     return static_cast<T *>(const_cast<void *>(static_cast<const void *>(array.data())));

@@ -89,7 +89,7 @@ def contributions(
 def from_columns(columns: np.ndarray, pixels_total: int, views: int, images: list[np.ndarray]) -> Contributions:
     """Names the columns of the accumulator, float64 [N, 6]."""
     weight_sum, weight_sq, weight_max, energy, scaled, pixels = np.ascontiguousarray(columns.T)
-    seen = energy > 0
+    seen = (energy > 0) & np.isfinite(scaled)
     footprint = np.sqrt(np.divide(scaled, energy, out=np.zeros_like(scaled), where=seen))
     return Contributions(
         weight_sum, weight_sq, weight_max, energy, footprint, pixels, pixels_total, views, images

@@ -2,26 +2,69 @@
 // an unnamed namespace: nothing here may have external linkage and nothing of the standard library may be instantiated,
 // or the linker could pick a copy compiled for instructions that the machine does not have.
 //
-// Rows of kTile pixels with a fixed trip count and selects instead of branches: compilers turn each loop into vectors.
+// Written in the vector types that GCC and Clang share, which become AVX2, SSE2, NEON or WASM SIMD alike; loops over
+// float arrays that looked vectorisable came out scalar.
 
-// 2^x for x in [-127, 0], relative error 2e-7: 2^x = 2^n 2^f with f in [-1/2, 1/2] and a minimax-like polynomial.
-inline float exp2_nonpositive(float x) {
-    const float shifted = x + 12582912.0f;  // 1.5 * 2^23: the sum's last bits hold the nearest integer
-    std::int32_t bits;
-    __builtin_memcpy(&bits, &shifted, 4);
-    const float f = x - (shifted - 12582912.0f);
-    float p = 1.5403530e-4f;
-    p = p * f + 1.3333558e-3f;
+#ifdef __AVX2__
+#define GSZ_LANES 8
+#else
+#define GSZ_LANES 4
+#endif
+constexpr int kLanes = GSZ_LANES;
+typedef float Float __attribute__((vector_size(4 * GSZ_LANES), may_alias));
+typedef std::int32_t Int __attribute__((vector_size(4 * GSZ_LANES), may_alias));  // also masks: all bits or none
+typedef std::int64_t Wide __attribute__((vector_size(4 * GSZ_LANES), may_alias));
+
+inline Float &at(float *p) { return *reinterpret_cast<Float *>(p); }
+inline const Float &at(const float *p) { return *reinterpret_cast<const Float *>(p); }
+inline Int &at(std::uint32_t *p) { return *reinterpret_cast<Int *>(p); }
+inline Float splatter(float x) { return Float{} + x; }
+inline Float smaller(Float a, float b) { return a < b ? a : splatter(b); }
+inline Float larger(Float a, float b) { return a > b ? a : splatter(b); }
+inline Float where(Int mask, Float a) { return reinterpret_cast<Float>(mask & reinterpret_cast<Int>(a)); }
+
+inline bool any(Int mask) {
+    const Wide wide = reinterpret_cast<Wide>(mask);
+    std::int64_t bits = wide[0] | wide[1];
+    for (int i = 2; i < kLanes / 2; ++i) bits |= wide[i];
+    return bits != 0;
+}
+
+// 2^x for x in [-126, 0], relative error 2e-7: 2^n 2^f with n an integer, f in [-1/2, 1/2] and 2^f by Taylor.
+inline Float exp2_nonpositive(Float x) {
+    const Float shifted = x + 12582912.0f;  // 1.5 * 2^23: the sum's last bits hold the nearest integer
+    const Float f = x - (shifted - 12582912.0f);
+    Float p = 1.5403530e-4f * f + 1.3333558e-3f;
     p = p * f + 9.6181291e-3f;
     p = p * f + 5.5504109e-2f;
     p = p * f + 2.4022651e-1f;
     p = p * f + 6.9314718e-1f;
     p = p * f + 1.0f;
-    std::int32_t out;
-    __builtin_memcpy(&out, &p, 4);
-    out += (bits - 0x4B400000) << 23;
-    __builtin_memcpy(&p, &out, 4);
-    return p;
+    return reinterpret_cast<Float>(reinterpret_cast<Int>(p) + (reinterpret_cast<Int>(shifted) << 23));
+}
+
+// A splat as one row of pixels sees it.
+struct Row {
+    float shear, base, dx0;  // dx0: from the splat's centre to the row's first pixel centre
+};
+
+inline Row row_of(const Splat &splat, const TileTask &task, int row) {
+    const float dy = static_cast<float>(task.y + row) + 0.5f - splat.y;
+    return {splat.b * dy, splat.log2_opacity - splat.c * dy * dy, static_cast<float>(task.x) + 0.5f - splat.x};
+}
+
+// Opacity at kLanes pixels from `column` on, 0 below kMinAlpha. Returns false, and leaves `alpha`, where no pixel that
+// is still open (live > 0) gets any.
+inline bool alphas(const Splat &splat, const Row &row, int column, Float live, Float &alpha) {
+    Float dx;
+    for (int l = 0; l < kLanes; ++l) dx[l] = static_cast<float>(l);
+    dx += row.dx0 + static_cast<float>(column);
+    const Float power = row.base - dx * (splat.a * dx + row.shear);
+    if (!any((power >= kLog2MinAlpha - 1e-3f) & (live > 0.0f))) return false;
+    // Rounding may make the quadratic form negative, hence the cap by the opacity itself.
+    const Float value = smaller(exp2_nonpositive(larger(smaller(power, splat.log2_opacity), -16.0f)), kMaxAlpha);
+    alpha = where(value >= kMinAlpha, value);
+    return true;
 }
 
 // The rows of a tile that a splat's box touches.
@@ -35,140 +78,105 @@ inline Rows rows_of(const Splat &splat, int y) {
             high < 0.0f ? -1 : high < kTile ? static_cast<int>(high) : kTile - 1};
 }
 
-// Opacity of a splat at a row of pixels, 0 below kMinAlpha. Returns false, and leaves `alpha`, where no pixel that is
-// still open (live > 0) gets any. dx0, dy: from the splat's centre to the row's first pixel centre.
-inline bool row_alpha(const Splat &splat, float dx0, float dy, const float *__restrict live, float *__restrict alpha) {
-    const float shear = splat.b * dy, base = splat.log2_opacity - splat.c * dy * dy;
-    alignas(64) float power[kTile];
-    std::int32_t any = 0;
-    for (int l = 0; l < kTile; ++l) {
-        const float dx = dx0 + static_cast<float>(l);
-        const float p = base - dx * (splat.a * dx + shear);
-        power[l] = p < splat.log2_opacity ? p : splat.log2_opacity;  // rounding may make the form negative
-        any |= static_cast<std::int32_t>(p >= kLog2MinAlpha - 1e-3f) & static_cast<std::int32_t>(live[l] > 0.0f);
-    }
-    if (!any) return false;
-    for (int l = 0; l < kTile; ++l) {
-        const float value = exp2_nonpositive(power[l] > -16.0f ? power[l] : -16.0f);
-        const float clipped = value < kMaxAlpha ? value : kMaxAlpha;
-        alpha[l] = clipped >= kMinAlpha ? clipped : 0.0f;
-    }
-    return true;
+// Every kCheckEvery splats: whether all of the tile's pixels have ended.
+constexpr std::uint32_t kCheckEvery = 32;
+inline bool finished(std::uint32_t position, const float *live) {
+    if (position % kCheckEvery != 0) return false;
+    Int open = {};
+    for (int i = 0; i < kTilePixels; i += kLanes) open |= at(live + i) > 0.0f;
+    return !any(open);
 }
-
-// True while any of the tile's pixels is open.
-inline bool any_open(const float *live) {
-    std::int32_t any = 0;
-    for (int i = 0; i < kTilePixels; ++i) any |= static_cast<std::int32_t>(live[i] > 0.0f);
-    return any;
-}
-
-constexpr std::uint32_t kCheckEvery = 32;  // splats between two looks whether the tile is finished
 
 void blend_tile(const TileTask &task, TilePixels &out) {
-    alignas(64) float live[kTilePixels];  // transmittance of open pixels, 0 for finished ones
-    alignas(64) float alpha[kTile];
-    for (int i = 0; i < kTilePixels; ++i) {
-        live[i] = 1.0f;
-        out.transmittance[i] = 0.0f;
-        out.rgb[0][i] = out.rgb[1][i] = out.rgb[2][i] = 0.0f;
-        out.end[i] = 0;
-    }
-    for (std::uint32_t position = task.begin; position < task.end; ++position) {
-        if ((position - task.begin) % kCheckEvery == kCheckEvery - 1 && !any_open(live)) break;
+    alignas(64) float live[kTilePixels];  // transmittance of open pixels, 0 for ended ones
+    for (int i = 0; i < kTilePixels; ++i) live[i] = 1.0f;
+    __builtin_memset(&out, 0, sizeof out);
+    for (std::uint32_t position = task.begin; position < task.end && !finished(position, live); ++position) {
         const Splat splat = task.splats[task.ids[position]];
         const Rows rows = rows_of(splat, task.y);
-        const float dx0 = static_cast<float>(task.x) + 0.5f - splat.x;
-        for (int row = rows.first; row <= rows.last; ++row) {
-            const int at = row * kTile;
-            const float dy = static_cast<float>(task.y + row) + 0.5f - splat.y;
-            if (!row_alpha(splat, dx0, dy, live + at, alpha)) continue;
-            float *__restrict open = live + at, *__restrict done = out.transmittance + at;
-            float *__restrict red = out.rgb[0] + at, *__restrict green = out.rgb[1] + at;
-            float *__restrict blue = out.rgb[2] + at;
-            std::uint32_t *__restrict end = out.end + at;
-            for (int l = 0; l < kTile; ++l) {
-                const float before = open[l], after = before * (1.0f - alpha[l]);
-                const bool goes_on = after > kMinTransmittance;
-                const float weight = goes_on ? alpha[l] * before : 0.0f;
-                done[l] = goes_on || done[l] > before ? done[l] : before;
-                open[l] = goes_on ? after : 0.0f;
-                end[l] = weight > 0.0f ? position + 1 : end[l];
-                red[l] += weight * splat.rgb[0];
-                green[l] += weight * splat.rgb[1];
-                blue[l] += weight * splat.rgb[2];
+        for (int y = rows.first; y <= rows.last; ++y) {
+            const Row row = row_of(splat, task, y);
+            for (int x = 0; x < kTile; x += kLanes) {
+                const int i = y * kTile + x;
+                const Float before = at(live + i);
+                Float alpha;
+                if (!alphas(splat, row, x, before, alpha)) continue;
+                const Float after = before * (1.0f - alpha);
+                const Int goes_on = after > kMinTransmittance;
+                const Float weight = where(goes_on, alpha * before);
+                Float &left = at(out.transmittance + i);
+                left = (goes_on | (left > before)) ? left : before;
+                at(live + i) = where(goes_on, after);
+                Int &end = at(out.end + i);
+                end = weight > 0.0f ? Int{} + static_cast<std::int32_t>(position + 1) : end;
+                for (int channel = 0; channel < 3; ++channel) at(out.rgb[channel] + i) += weight * splat.rgb[channel];
             }
         }
     }
-    for (int i = 0; i < kTilePixels; ++i)
-        out.transmittance[i] = out.transmittance[i] > live[i] ? out.transmittance[i] : live[i];
+    for (int i = 0; i < kTilePixels; i += kLanes) {
+        Float &left = at(out.transmittance + i);
+        left = left > at(live + i) ? left : at(live + i);
+    }
 }
 
-// One lane per column; summed at the end, so that the order of additions is fixed.
-struct Lanes {
-    alignas(64) float weight[kTile], weight_sq[kTile], weight_max[kTile], energy[kTile], pixels[kTile];
+// One lane per column modulo kLanes.
+struct Sums {
+    Float weight, weight_sq, weight_max, energy;
+    Int pixels;
 };
 
-inline float sum(const float *lanes) {
-    float total = 0.0f;
-    for (int l = 0; l < kTile; ++l) total += lanes[l];
-    return total;
-}
-
-// One row of the second walk. `seen` is the colour blended so far, `whole` the finished one. The derivative of the
-// image by this splat's alpha is T c - (whole - seen_after) / (1 - alpha); times alpha it is what `energy` squares.
-inline void measure_row(const Splat &splat, const float *__restrict alpha, float *__restrict live,
-                        float *__restrict seen, const float *__restrict whole, Lanes &sums) {
-    constexpr int kPlane = kTilePixels;
-    for (int l = 0; l < kTile; ++l) {
-        const float before = live[l], after = before * (1.0f - alpha[l]);
-        const bool goes_on = after > kMinTransmittance;
-        const float weight = goes_on ? alpha[l] * before : 0.0f;
-        const float odds = alpha[l] / (1.0f - alpha[l]);
-        live[l] = goes_on ? after : 0.0f;
-        float energy = 0.0f;
-        for (int channel = 0; channel < 3; ++channel) {
-            const float own = weight * splat.rgb[channel];
-            const float so_far = seen[channel * kPlane + l] + own;
-            seen[channel * kPlane + l] = so_far;
-            const float change = own - odds * (whole[channel * kPlane + l] - so_far);
-            energy += change * change;
-        }
-        sums.weight[l] += weight;
-        sums.weight_sq[l] += weight * weight;
-        sums.weight_max[l] = sums.weight_max[l] > weight ? sums.weight_max[l] : weight;
-        sums.energy[l] += weight > 0.0f ? energy : 0.0f;
-        sums.pixels[l] += weight > 0.0f ? 1.0f : 0.0f;
+inline Partial total(const Sums &sums) {
+    Partial out = {};
+    for (int l = 0; l < kLanes; ++l) {
+        out.weight += sums.weight[l];
+        out.weight_sq += sums.weight_sq[l];
+        out.weight_max = out.weight_max > sums.weight_max[l] ? out.weight_max : sums.weight_max[l];
+        out.energy += sums.energy[l];
+        out.pixels -= static_cast<float>(sums.pixels[l]);  // a mask counts as -1
     }
+    return out;
 }
 
+// The derivative of the image by this splat's alpha is T c - (whole - seen) / (1 - alpha), with `whole` the finished
+// colour and `seen` the one blended up to here, this splat included; times alpha it is what `energy` squares.
 // width, height: how much of the tile lies in the image. partials: of the task's first intersection.
 void measure_tile(const TileTask &task, const TilePixels &pixels, int width, int height, Partial *partials) {
-    alignas(64) float live[kTilePixels], seen[3 * kTilePixels], alpha[kTile];
-    for (int i = 0; i < kTilePixels; ++i) {
+    alignas(64) float live[kTilePixels], seen[3][kTilePixels];
+    for (int i = 0; i < kTilePixels; ++i)
         live[i] = i % kTile < width && i / kTile < height ? 1.0f : 0.0f;  // pixels outside count for nothing
-        seen[i] = seen[kTilePixels + i] = seen[2 * kTilePixels + i] = 0.0f;
-    }
-    for (std::uint32_t position = task.begin; position < task.end; ++position) {
-        if ((position - task.begin) % kCheckEvery == kCheckEvery - 1 && !any_open(live)) break;
+    __builtin_memset(seen, 0, sizeof seen);
+    for (std::uint32_t position = task.begin; position < task.end && !finished(position, live); ++position) {
         const Splat splat = task.splats[task.ids[position]];
         const Rows rows = rows_of(splat, task.y);
-        const float dx0 = static_cast<float>(task.x) + 0.5f - splat.x;
-        Lanes sums = {};
+        Sums sums = {};
         bool touched = false;
-        for (int row = rows.first; row <= rows.last; ++row) {
-            const int at = row * kTile;
-            const float dy = static_cast<float>(task.y + row) + 0.5f - splat.y;
-            if (!row_alpha(splat, dx0, dy, live + at, alpha)) continue;
-            measure_row(splat, alpha, live + at, seen + at, pixels.rgb[0] + at, sums);
-            touched = true;
+        for (int y = rows.first; y <= rows.last; ++y) {
+            const Row row = row_of(splat, task, y);
+            for (int x = 0; x < kTile; x += kLanes) {
+                const int i = y * kTile + x;
+                const Float before = at(live + i);
+                Float alpha;
+                if (!alphas(splat, row, x, before, alpha)) continue;
+                touched = true;
+                const Float through = 1.0f - alpha, after = before * through, odds = alpha / through;
+                const Int goes_on = after > kMinTransmittance;
+                const Float weight = where(goes_on, alpha * before);
+                at(live + i) = where(goes_on, after);
+                Float energy = {};
+                for (int channel = 0; channel < 3; ++channel) {
+                    const Float own = weight * splat.rgb[channel], so_far = at(seen[channel] + i) + own;
+                    const Float change = own - odds * (at(pixels.rgb[channel] + i) - so_far);
+                    at(seen[channel] + i) = so_far;
+                    energy += change * change;
+                }
+                const Int used = weight > 0.0f;
+                sums.weight += weight;
+                sums.weight_sq += weight * weight;
+                sums.weight_max = sums.weight_max > weight ? sums.weight_max : weight;
+                sums.energy += where(used, energy);
+                sums.pixels += used;
+            }
         }
-        if (!touched) continue;
-        Partial &out = partials[position - task.begin];
-        out.weight = sum(sums.weight), out.weight_sq = sum(sums.weight_sq);
-        out.energy = sum(sums.energy), out.pixels = sum(sums.pixels);
-        out.weight_max = 0.0f;
-        for (int l = 0; l < kTile; ++l)
-            out.weight_max = out.weight_max > sums.weight_max[l] ? out.weight_max : sums.weight_max[l];
+        if (touched) partials[position - task.begin] = total(sums);
     }
 }

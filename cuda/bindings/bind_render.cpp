@@ -121,4 +121,23 @@ void bind_render(nb::module_ &m) {
         nb::arg("world_to_camera"), nb::arg("intrinsics"), nb::arg("width"), nb::arg("height"), nb::arg("sh_degree"),
         nb::arg("antialiased"), nb::arg("image"), nb::arg("columns"), nb::arg("threads"),
         "Renders over black into `image` and adds to `columns` float64 [N, 6]; see cuda/core/render/raster.hpp.");
+
+    m.def(
+        "pull",
+        [](const Array &means, const Array &quats, const Array &log_scales, const Array &opacity_logits,
+           const Array &sh, const Array &world_to_camera, const Array &intrinsics, int width, int height,
+           int sh_degree, bool antialiased, const Array &wanted, const Array &columns, int threads) {
+            const Arguments in = checked(means, quats, log_scales, opacity_logits, sh, world_to_camera, intrinsics,
+                                         width, height, sh_degree, antialiased);
+            const float *image = data_of<const float>(wanted, "wanted", {height, width, 3});
+            double *sums =
+                data_of<double>(columns, "columns", {static_cast<std::int64_t>(in.gaussians.count), kPullColumns});
+            const nb::gil_scoped_release release;
+            return pull(prepare(in.gaussians, in.view, threads), image, sums, threads);
+        },
+        nb::arg("means"), nb::arg("quats"), nb::arg("log_scales"), nb::arg("opacity_logits"), nb::arg("sh"),
+        nb::arg("world_to_camera"), nb::arg("intrinsics"), nb::arg("width"), nb::arg("height"), nb::arg("sh_degree"),
+        nb::arg("antialiased"), nb::arg("wanted"), nb::arg("columns"), nb::arg("threads"),
+        "Adds to `columns` float64 [N, 6] what the error against `wanted` asks of every Gaussian; see "
+        "cuda/core/render/raster.hpp. Returns the sum of squared errors.");
 }

@@ -11,6 +11,8 @@ struct Kernels {
     // Walks the task again, knowing the finished pixels, and writes one Partial for every intersection that counts;
     // the others are left as they were.
     void (*measure)(const TileTask &task, const TilePixels &pixels, int width, int height, Partial *partials);
+    // Likewise for an error image [3][kTilePixels].
+    void (*pull)(const TileTask &task, const TilePixels &pixels, const float (*error)[kTilePixels], Pull *pulls);
 };
 
 extern const Kernels kBaselineKernels;

@@ -72,4 +72,44 @@ void measure(const Frame &frame, const Target &target, double *columns, int thre
     });
 }
 
+double pull(const Frame &frame, const float *wanted, double *columns, int threads) {
+    const Kernels &kernel = kernels();
+    const View &view = frame.view;
+    std::vector<Pull> pulls(frame.ids.size());
+    std::vector<double> squares(frame.tile_count());
+    parallel_for(frame.tile_count(), threads, [&](std::size_t tile) {
+        TilePixels pixels;
+        alignas(64) float error[3][kTilePixels] = {};
+        const TileTask task = frame.task(tile);
+        kernel.blend(task, pixels);
+        const int width = std::min(kTile, view.width - task.x), height = std::min(kTile, view.height - task.y);
+        for (int row = 0; row < height; ++row)
+            for (int column = 0; column < width; ++column)
+                for (int channel = 0; channel < 3; ++channel) {
+                    const int i = row * kTile + column;
+                    const float e = wanted[3 * (static_cast<std::size_t>(task.y + row) * view.width + task.x + column) + channel] - pixels.rgb[channel][i];
+                    error[channel][i] = e;
+                    squares[tile] += static_cast<double>(e) * e;
+                }
+        kernel.pull(task, pixels, error, pulls.data() + task.begin);
+    });
+
+    constexpr std::size_t kBlock = 4096;
+    parallel_for(blocks(frame.splats.size(), kBlock), threads, [&](std::size_t block) {
+        for (std::size_t i = block * kBlock, end = std::min(frame.splats.size(), i + kBlock); i < end; ++i) {
+            double *out = columns + kPullColumns * static_cast<std::size_t>(frame.gaussians[i]);
+            for (std::uint32_t slot = frame.slots[i]; slot < frame.slots[i + 1]; ++slot) {
+                const Pull &part = pulls[frame.positions[slot]];
+                for (int channel = 0; channel < 3; ++channel) out[channel] += part.color[channel];
+                out[3] += part.weight;
+                out[4] += part.opacity;
+                out[5] += part.energy;
+            }
+        }
+    });
+    double total = 0;
+    for (double s : squares) total += s;
+    return total;
+}
+
 }  // namespace gsz::render

@@ -27,4 +27,12 @@ void blend(const Frame &frame, const Target &target, int threads);
 // Sums run in a fixed order: the result does not depend on `threads`.
 void measure(const Frame &frame, const Target &target, double *columns, int threads);
 
+constexpr int kPullColumns = 6;  // see pull()
+
+// Blends a frame over black, takes `wanted` [height, width, 3] minus the image as error e, and adds to `columns`
+// [scene's count, kPullColumns], for every Gaussian over the pixels of this view:
+//   0-2 sum of w e, by channel    3 sum of w    4 sum of e (alpha dI/dalpha) over channels    5 E as in measure()
+// Returns the sum of e^2 over pixels and channels. The result does not depend on `threads`.
+double pull(const Frame &frame, const float *wanted, double *columns, int threads);
+
 }  // namespace gsz::render

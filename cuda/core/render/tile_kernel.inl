@@ -180,3 +180,50 @@ void measure_tile(const TileTask &task, const TilePixels &pixels, int width, int
         if (touched) partials[position - task.begin] = total(sums);
     }
 }
+
+// What `error` (wanted minus rendered colour, 0 outside the image) asks of every splat: the sums of weight * error, of
+// weight, of error * (alpha dI/dalpha) and of (alpha dI/dalpha)^2.
+void pull_tile(const TileTask &task, const TilePixels &pixels, const float (*error)[kTilePixels], Pull *pulls) {
+    alignas(64) float live[kTilePixels], seen[3][kTilePixels];
+    for (int i = 0; i < kTilePixels; ++i) live[i] = 1.0f;
+    __builtin_memset(seen, 0, sizeof seen);
+    for (std::uint32_t position = task.begin; position < task.end && !finished(position, live); ++position) {
+        const Splat splat = task.splats[task.ids[position]];
+        const Rows rows = rows_of(splat, task.y);
+        Float color[3] = {}, weights = {}, opacity = {}, energy = {};
+        bool touched = false;
+        for (int y = rows.first; y <= rows.last; ++y) {
+            const Row row = row_of(splat, task, y);
+            for (int x = 0; x < kTile; x += kLanes) {
+                const int i = y * kTile + x;
+                const Float before = at(live + i);
+                Float alpha;
+                if (!alphas(splat, row, x, before, alpha)) continue;
+                touched = true;
+                const Float through = 1.0f - alpha, after = before * through, odds = alpha / through;
+                const Int goes_on = after > kMinTransmittance;
+                const Float weight = where(goes_on, alpha * before);
+                at(live + i) = where(goes_on, after);
+                const Int used = weight > 0.0f;
+                weights += weight;
+                for (int channel = 0; channel < 3; ++channel) {
+                    const Float own = weight * splat.rgb[channel], so_far = at(seen[channel] + i) + own;
+                    const Float change = where(used, own - odds * (at(pixels.rgb[channel] + i) - so_far));
+                    at(seen[channel] + i) = so_far;
+                    color[channel] += weight * at(error[channel] + i);
+                    opacity += change * at(error[channel] + i);
+                    energy += change * change;
+                }
+            }
+        }
+        if (!touched) continue;
+        Pull &out = pulls[position - task.begin];
+        out = {};
+        for (int l = 0; l < kLanes; ++l) {
+            for (int channel = 0; channel < 3; ++channel) out.color[channel] += color[channel][l];
+            out.weight += weights[l];
+            out.opacity += opacity[l];
+            out.energy += energy[l];
+        }
+    }
+}

@@ -69,4 +69,9 @@ struct Partial {
     float weight, weight_sq, weight_max, energy, pixels;
 };
 
+// The same for what an error of the image asks of a splat.
+struct Pull {
+    float color[3], weight, opacity, energy;
+};
+
 }  // namespace gsz::render

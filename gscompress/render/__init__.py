@@ -7,5 +7,6 @@ and an end of each pixel before its transmittance falls to 1e-4. `reference` say
 
 from .contributions import Contributions, contributions
 from .raster import Rendered, render
+from .views import synthesise
 
-__all__ = ["Contributions", "Rendered", "contributions", "render"]
+__all__ = ["Contributions", "Rendered", "contributions", "render", "synthesise"]

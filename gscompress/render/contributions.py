@@ -73,17 +73,27 @@ def contributions(
     columns = np.zeros((len(scene), COLUMNS))
     images: list[np.ndarray] = []
     for done, camera in enumerate(cameras, start=1):
-        arguments = native_arguments(scene, camera, None)
-        image = np.empty((camera.height, camera.width, 3), np.float32)
-        try:
-            core().contributions(**arguments, image=image, columns=columns, threads=worker_count(threads))
-        except ValueError as error:
-            raise InputError(f"contributions: {error}") from error
+        image = add_view(scene, camera, columns, threads)
         if keep_images:
             images.append(image)
         if progress is not None:
             progress(done, len(cameras))
     return from_columns(columns, sum(c.width * c.height for c in cameras), len(cameras), images)
+
+
+def add_view(scene: Scene, camera: Camera, columns: np.ndarray, threads: int | None = None) -> np.ndarray:
+    """Adds one view to the accumulator `columns`, float64 [N, 6], and returns its image over black.
+
+    Raises:
+        InputError: an unusable camera, or far too many intersections.
+    """
+    image = np.empty((camera.height, camera.width, 3), np.float32)
+    arguments = native_arguments(scene, camera, None)
+    try:
+        core().contributions(**arguments, image=image, columns=columns, threads=worker_count(threads))
+    except ValueError as error:
+        raise InputError(f"contributions: {error}") from error
+    return image
 
 
 def from_columns(columns: np.ndarray, pixels_total: int, views: int, images: list[np.ndarray]) -> Contributions:

@@ -5,21 +5,31 @@
 #include <atomic>
 #include <cstddef>
 #include <exception>
-#include <mutex>
-#include <thread>
 #include <vector>
+
+#if defined(__wasm__) && !defined(_REENTRANT)
+#define GSZ_NO_THREADS
+#else
+#include <mutex>
+#include <system_error>
+#include <thread>
+#endif
 
 namespace gsz::render {
 
 // Calls body(i) once for every i < count, in no particular order, on at most `threads` threads, this one included.
-// The first exception is rethrown here after all workers have stopped. Without threads (WASM) pass 1.
+// The first exception is rethrown here after all workers have stopped. WebAssembly without threads loops in order.
 template <class Body>
 void parallel_for(std::size_t count, int threads, const Body &body) {
+#ifdef GSZ_NO_THREADS
+    threads = 1;
+#endif
     const std::size_t workers = std::min<std::size_t>(std::max(threads, 1), count);
     if (workers <= 1) {
         for (std::size_t i = 0; i < count; ++i) body(i);
         return;
     }
+#ifndef GSZ_NO_THREADS
     std::atomic<std::size_t> next{0};
     std::exception_ptr failure;
     std::mutex guard;
@@ -42,6 +52,7 @@ void parallel_for(std::size_t count, int threads, const Body &body) {
     work();
     for (std::thread &thread : pool) thread.join();
     if (failure) std::rethrow_exception(failure);
+#endif
 }
 
 // Blocks of `size` that cover `count` items.

@@ -1,0 +1,168 @@
+"""Cameras for a scene that comes without any.
+
+Trained scenes look right only from where photographs were taken: below the floor or behind a wall there is a blur of large
+Gaussians. What lies in front of a real camera is fine detail, so candidates all around the densest part are rated by the
+number of Gaussians they resolve, the better half of every shell is kept, and of those a well spread set is chosen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..cameras import Camera
+from ..errors import InputError
+from ..scene import Scene
+from .contributions import COLUMNS, add_view
+
+CORE_MASS = 0.25
+"""Share of the opacity that makes up the densest part, on which cameras centre."""
+
+SURROUNDED = 3.0
+"""A scene whose three-quarter radius is this many core radii has a room or landscape around what it shows."""
+
+PREVIEW = 160
+"""Width in px of the images that rate the candidates."""
+
+RESOLVED = 0.25
+"""A candidate resolves a Gaussian that fills this many px of its preview."""
+
+FIELD_OF_VIEW = 58.0
+"""Horizontal, degrees."""
+
+
+@dataclass(frozen=True, eq=False)
+class Extent:
+    """Where a scene's detail is.
+
+    Attributes:
+        centre: float64 [3], middle of the densest part, world units.
+        core: radius about the centre that holds `CORE_MASS` of the opacity.
+        outer: radius that holds three quarters of it.
+    """
+
+    centre: np.ndarray
+    core: float
+    outer: float
+
+    @property
+    def surrounded(self) -> bool:
+        """Whether much of the scene lies far around its densest part."""
+        return self.outer > SURROUNDED * self.core
+
+
+@dataclass(frozen=True, eq=False)
+class Shell:
+    """Cameras at one distance from the centre, in world units, that look at it or away from it."""
+
+    radius: float
+    outward: bool = False
+
+
+def synthesise(scene: Scene, count: int, *, width: int = 640, height: int = 400, threads: int | None = None) -> list[Camera]:
+    """Cameras that together see what photographs of the scene are likely to have seen.
+
+    They stand on three shells around the densest part and look at it; where a scene surrounds that part (a room, a garden)
+    a fourth shell looks outwards. The same scene always gets the same cameras.
+
+    Args:
+        scene: any scene; without a visible Gaussian the cameras stand about the origin.
+        count: how many cameras.
+        width, height: image size in px; the horizontal field of view is 58 degrees.
+        threads: worker threads of the rasteriser, None for the default; the cameras do not depend on it.
+
+    Raises:
+        InputError: `count` is below 1, or the size is not usable.
+    """
+    if count < 1 or width < 1 or height < 1:
+        raise InputError(f"synthesise: expected 1 or more for count, width and height, found {count}, {width}, {height}")
+    extent = measure_extent(scene)
+    shells = shells_for(extent)
+    directions = fibonacci_sphere(-(-2 * count // len(shells)))
+    preview = (PREVIEW, max(1, round(PREVIEW * height / width)))
+    columns = np.empty((len(scene), COLUMNS))
+    spots, ratings = [], []
+    for shell in shells:
+        for direction in directions:
+            spots.append((shell, direction))
+            columns.fill(0)
+            add_view(scene, _camera(extent.centre, shell, direction, *preview, ""), columns, threads)
+            ratings.append(np.count_nonzero(columns[:, 0] > RESOLVED))
+    rating = np.array(ratings, float).reshape(len(shells), -1)
+    kept = np.argsort(-rating, axis=1, kind="stable")[:, : -(-len(directions) // 2)]
+    pool = (kept + np.arange(len(shells))[:, None] * len(directions)).ravel()
+    # Directions count most; a step to the next shell is worth about 20 degrees.
+    places = np.array([d * (1 + 0.35 * shells.index(s)) for s, d in spots])
+    chosen = spread(places[pool], count, first=int(np.argmax(rating.ravel()[pool])))
+    return [
+        _camera(extent.centre, *spots[i], width, height, f"view_{number:03d}") for number, i in enumerate(pool[chosen])
+    ]
+
+
+def measure_extent(scene: Scene) -> Extent:
+    """The densest part of a scene, by a mean-shift on medians that ignores floaters and a far background."""
+    alive = scene.finite()
+    weight = 1 / (1 + np.exp(-scene.opacity_logits[alive].clip(-50, 50).astype(np.float64)))
+    if not weight.sum() > 0:
+        return Extent(np.zeros(3), 1.0, 1.0)
+    means = scene.means[alive].astype(np.float64)
+    centre = np.array([weighted_quantile(axis, weight, 0.5) for axis in means.T])
+    for _ in range(12):
+        distance = np.linalg.norm(means - centre, axis=1)
+        near = distance <= weighted_quantile(distance, weight, CORE_MASS)
+        centre = np.array([weighted_quantile(axis, weight[near], 0.5) for axis in means[near].T])
+    distance = np.linalg.norm(means - centre, axis=1)
+    # A lone Gaussian has no spread of centres, but a size.
+    sizes = np.exp(scene.log_scales[alive].max(1).clip(-50, 50).astype(np.float64))
+    floor = max(2 * weighted_quantile(sizes, weight, 0.5), 1e-6)
+    core, outer = (max(weighted_quantile(distance, weight, q), floor) for q in (CORE_MASS, 0.75))
+    return Extent(centre, core, outer)
+
+
+def shells_for(extent: Extent) -> list[Shell]:
+    """Where candidates stand: about 1.1 to 2.5 times an object's radius, or inside what surrounds it."""
+    nearest = 1.6 * extent.core
+    if not extent.surrounded:
+        return [Shell(r) for r in np.geomspace(nearest, max(2.5 * extent.outer * 0.8, 2 * nearest), 3)]
+    inward = [Shell(r) for r in np.geomspace(nearest, max(3.6 * extent.core, 0.6 * extent.outer), 3)]
+    return [*inward, Shell(inward[1].radius, outward=True)]
+
+
+def weighted_quantile(values: np.ndarray, weights: np.ndarray, q: float) -> float:
+    """The value below which a share `q` of the weights lies."""
+    order = np.argsort(values, kind="stable")
+    total = np.cumsum(weights[order])
+    return float(values[order[min(np.searchsorted(total, q * total[-1]), len(values) - 1)]])
+
+
+def fibonacci_sphere(count: int) -> np.ndarray:
+    """float64 [count, 3]: unit vectors spread evenly (https://arxiv.org/abs/0912.4540)."""
+    i = np.arange(count) + 0.5
+    y = 1 - 2 * i / count
+    angle = np.pi * (3 - np.sqrt(5)) * i
+    ring = np.sqrt(1 - y * y)
+    return np.stack([ring * np.cos(angle), y, ring * np.sin(angle)], 1)
+
+
+def spread(points: np.ndarray, count: int, first: int) -> list[int]:
+    """Indices of `count` of the [P, 3] points, each the farthest from those before it; repeats once all are used."""
+    chosen = [first]
+    gap = np.linalg.norm(points - points[first], axis=1)
+    while len(chosen) < count:
+        chosen.append(int(np.argmax(gap)))
+        gap = np.minimum(gap, np.linalg.norm(points - points[chosen[-1]], axis=1))
+    return chosen
+
+
+def _camera(centre: np.ndarray, shell: Shell, direction: np.ndarray, width: int, height: int, name: str) -> Camera:
+    """A camera of a shell; -y is up, as in most captures, except for those that look along y."""
+    forward = direction if shell.outward else -direction
+    up = np.array([0.0, -1.0, 0.0]) if abs(forward[1]) < 0.95 else np.array([0.0, 0.0, 1.0])
+    right = np.cross(forward, up)
+    right /= np.linalg.norm(right)
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.stack([right, np.cross(forward, right), forward])
+    matrix[:3, 3] = -matrix[:3, :3] @ (centre + shell.radius * direction)
+    focal = 0.5 * width / np.tan(0.5 * np.radians(FIELD_OF_VIEW))
+    return Camera(matrix, focal, focal, width / 2, height / 2, width, height, name)

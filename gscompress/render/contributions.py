@@ -87,8 +87,8 @@ def add_view(scene: Scene, camera: Camera, columns: np.ndarray, threads: int | N
     Raises:
         InputError: an unusable camera, or far too many intersections.
     """
-    image = np.empty((camera.height, camera.width, 3), np.float32)
     arguments = native_arguments(scene, camera, None)
+    image = np.empty((camera.height, camera.width, 3), np.float32)
     try:
         core().contributions(**arguments, image=image, columns=columns, threads=worker_count(threads))
     except ValueError as error:

@@ -2,7 +2,7 @@
 
 Trained scenes look right only from where photographs were taken: below the floor or behind a wall there is a blur of large
 Gaussians. What lies in front of a real camera is fine detail, so candidates all around the densest part are rated by the
-number of Gaussians they resolve, the better half of every shell is kept, and of those a well spread set is chosen.
+number of Gaussians they resolve, at least the better half of every shell is kept, and of those a well spread set chosen.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ PREVIEW = 160
 RESOLVED = 0.25
 """A candidate resolves a Gaussian that fills this many px of its preview."""
 
+GOOD = 0.75
+"""A candidate this good, relative to its shell's best, is kept even where more than half are."""
+
 FIELD_OF_VIEW = 58.0
 """Horizontal, degrees."""
 
@@ -37,19 +40,16 @@ class Extent:
     """Where a scene's detail is.
 
     Attributes:
-        centre: float64 [3], middle of the densest part, world units.
-        core: radius about the centre that holds `CORE_MASS` of the opacity.
-        outer: radius that holds three quarters of it.
+        centre: float64 [3], world units; of the densest part where the scene surrounds that, else of the whole.
+        radius: size of that part: about the centre it holds `CORE_MASS` of the opacity, or half of it.
+        outer: radius that holds three quarters of the opacity.
+        surrounded: much of the scene lies far around its densest part.
     """
 
     centre: np.ndarray
-    core: float
+    radius: float
     outer: float
-
-    @property
-    def surrounded(self) -> bool:
-        """Whether much of the scene lies far around its densest part."""
-        return self.outer > SURROUNDED * self.core
+    surrounded: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +63,8 @@ class Shell:
 def synthesise(scene: Scene, count: int, *, width: int = 640, height: int = 400, threads: int | None = None) -> list[Camera]:
     """Cameras that together see what photographs of the scene are likely to have seen.
 
-    They stand on three shells around the densest part and look at it; where a scene surrounds that part (a room, a garden)
-    a fourth shell looks outwards. The same scene always gets the same cameras.
+    They stand on three shells around the densest part and look at it; where a scene surrounds that part (a room) one in
+    eight looks outwards. The same scene always gets the same cameras.
 
     Args:
         scene: any scene; without a visible Gaussian the cameras stand about the origin.
@@ -78,55 +78,78 @@ def synthesise(scene: Scene, count: int, *, width: int = 640, height: int = 400,
     if count < 1 or width < 1 or height < 1:
         raise InputError(f"synthesise: expected 1 or more for count, width and height, found {count}, {width}, {height}")
     extent = measure_extent(scene)
-    shells = shells_for(extent)
-    directions = fibonacci_sphere(-(-2 * count // len(shells)))
-    preview = (PREVIEW, max(1, round(PREVIEW * height / width)))
-    columns = np.empty((len(scene), COLUMNS))
-    spots, ratings = [], []
-    for shell in shells:
-        for direction in directions:
-            spots.append((shell, direction))
-            columns.fill(0)
-            add_view(scene, _camera(extent.centre, shell, direction, *preview, ""), columns, threads)
-            ratings.append(np.count_nonzero(columns[:, 0] > RESOLVED))
-    rating = np.array(ratings, float).reshape(len(shells), -1)
-    kept = np.argsort(-rating, axis=1, kind="stable")[:, : -(-len(directions) // 2)]
-    pool = (kept + np.arange(len(shells))[:, None] * len(directions)).ravel()
-    # Directions count most; a step to the next shell is worth about 20 degrees.
-    places = np.array([d * (1 + 0.35 * shells.index(s)) for s, d in spots])
-    chosen = spread(places[pool], count, first=int(np.argmax(rating.ravel()[pool])))
+    outward = count // 8 if extent.surrounded else 0
+    spots = _pick(scene, extent.centre, shells_for(extent), count - outward, width / height, threads)
+    if outward:
+        spots += _pick(scene, extent.centre, [outward_shell(extent)], outward, width / height, threads)
     return [
-        _camera(extent.centre, *spots[i], width, height, f"view_{number:03d}") for number, i in enumerate(pool[chosen])
+        _camera(extent.centre, shell, direction, width, height, f"view_{number:03d}")
+        for number, (shell, direction) in enumerate(spots)
     ]
 
 
+def _pick(
+    scene: Scene, centre: np.ndarray, shells: list[Shell], count: int, aspect: float, threads: int | None
+) -> list[tuple[Shell, np.ndarray]]:
+    """The better of about 2 `count` candidates on `shells`, thinned to `count` that are well spread."""
+    directions = fibonacci_sphere(-(-2 * count // len(shells)))
+    preview = (PREVIEW, max(1, round(PREVIEW / aspect)))
+    columns = np.empty((len(scene), COLUMNS))
+    spots = [(shell, direction) for shell in shells for direction in directions]
+    rating = np.empty(len(spots))
+    for i, spot in enumerate(spots):
+        columns.fill(0)
+        add_view(scene, _camera(centre, *spot, *preview, ""), columns, threads)
+        rating[i] = np.count_nonzero(columns[:, 0] > RESOLVED)
+    per_shell = rating.reshape(len(shells), -1)
+    bar = np.minimum(np.median(per_shell, axis=1), GOOD * per_shell.max(axis=1))
+    pool = np.flatnonzero(per_shell >= bar[:, None])
+    # Directions count most; a step to the next shell is worth about 20 degrees.
+    places = np.array([spots[i][1] * (1 + 0.35 * shells.index(spots[i][0])) for i in pool])
+    chosen = spread(places, count, first=int(np.argmax(rating[pool])))
+    return [spots[pool[i]] for i in chosen]
+
+
 def measure_extent(scene: Scene) -> Extent:
-    """The densest part of a scene, by a mean-shift on medians that ignores floaters and a far background."""
+    """Finds the part that photographs would centre on, by medians, which ignore floaters and a far background."""
     alive = scene.finite()
     weight = 1 / (1 + np.exp(-scene.opacity_logits[alive].clip(-50, 50).astype(np.float64)))
     if not weight.sum() > 0:
-        return Extent(np.zeros(3), 1.0, 1.0)
+        return Extent(np.zeros(3), 1.0, 1.0, False)
     means = scene.means[alive].astype(np.float64)
-    centre = np.array([weighted_quantile(axis, weight, 0.5) for axis in means.T])
-    for _ in range(12):
-        distance = np.linalg.norm(means - centre, axis=1)
-        near = distance <= weighted_quantile(distance, weight, CORE_MASS)
-        centre = np.array([weighted_quantile(axis, weight[near], 0.5) for axis in means[near].T])
-    distance = np.linalg.norm(means - centre, axis=1)
     # A lone Gaussian has no spread of centres, but a size.
     sizes = np.exp(scene.log_scales[alive].max(1).clip(-50, 50).astype(np.float64))
     floor = max(2 * weighted_quantile(sizes, weight, 0.5), 1e-6)
-    core, outer = (max(weighted_quantile(distance, weight, q), floor) for q in (CORE_MASS, 0.75))
-    return Extent(centre, core, outer)
+
+    def radii(centre: np.ndarray, *shares: float) -> list[float]:
+        distance = np.linalg.norm(means - centre, axis=1)
+        return [max(weighted_quantile(distance, weight, share), floor) for share in shares]
+
+    middle = np.array([weighted_quantile(axis, weight, 0.5) for axis in means.T])
+    centre = middle
+    for _ in range(12):  # towards the densest part: the median of the nearest quarter, again and again
+        near = np.linalg.norm(means - centre, axis=1) <= radii(centre, CORE_MASS)[0]
+        centre = np.array([weighted_quantile(axis, weight[near], 0.5) for axis in means[near].T])
+    core, outer = radii(centre, CORE_MASS, 0.75)
+    if outer > SURROUNDED * core:
+        return Extent(centre, core, outer, True)
+    # The densest part of an object is a patch of its surface; its middle is what cameras look at.
+    half, outer = radii(middle, 0.5, 0.75)
+    return Extent(middle, half, outer, False)
 
 
 def shells_for(extent: Extent) -> list[Shell]:
-    """Where candidates stand: about 1.1 to 2.5 times an object's radius, or inside what surrounds it."""
-    nearest = 1.6 * extent.core
-    if not extent.surrounded:
-        return [Shell(r) for r in np.geomspace(nearest, max(2.5 * extent.outer * 0.8, 2 * nearest), 3)]
-    inward = [Shell(r) for r in np.geomspace(nearest, max(3.6 * extent.core, 0.6 * extent.outer), 3)]
-    return [*inward, Shell(inward[1].radius, outward=True)]
+    """Where inward candidates stand: around an object, or between the densest part and what surrounds it."""
+    if extent.surrounded:
+        nearest, farthest = 2.2 * extent.radius, max(0.6 * extent.outer, 4.4 * extent.radius)
+    else:
+        nearest, farthest = 1.1 * extent.radius, 2.5 * extent.radius
+    return [Shell(r) for r in np.geomspace(nearest, farthest, 3)]
+
+
+def outward_shell(extent: Extent) -> Shell:
+    """Where candidates stand that look at the surroundings: half-way, so that the densest part is not in the way."""
+    return Shell(shells_for(extent)[1].radius, outward=True)
 
 
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, q: float) -> float:

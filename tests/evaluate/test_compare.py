@@ -19,7 +19,7 @@ from gscompress.scene import Scene
 
 def scene(seed: int = 0) -> Scene:
     rng = np.random.default_rng(seed)
-    means = rng.normal(0, 0.5, (50, 3)) + [0, 0, 4]
+    means = rng.normal((0, 0, 4), 0.5, (50, 3))
     return Scene(means, rng.normal(size=(50, 4)), np.full((50, 3), -2.0), np.full(50, 1.0), rng.normal(size=(50, 1, 3)))
 
 

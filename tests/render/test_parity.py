@@ -13,7 +13,7 @@ from gscompress.render import contributions, render
 from .helpers import look_at, random_scene, views
 
 pytest.importorskip("torch")
-from gscompress.render import reference  # noqa: E402 (needs torch)
+from gscompress.render import reference  # needs torch
 
 
 @pytest.mark.parametrize("sh_degree", [0, 1, 2, 3])

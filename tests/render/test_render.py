@@ -57,8 +57,9 @@ def test_alpha_is_capped_and_colour_is_not():
 
 
 def test_nearer_gaussian_hides_the_farther():
-    two = Scene(*(np.concatenate([getattr(a, k) for a in (ball(z=6, rgb=(0, 1, 0)), ball(z=3, rgb=(1, 0, 0)))])
-                  for k in ("means", "quats", "log_scales", "opacity_logits", "sh")))  # fmt: skip
+    near, far = ball(z=3, rgb=(1, 0, 0)), ball(z=6, rgb=(0, 1, 0))
+    two = near.select(np.array([0, 0]))
+    two.means[0], two.sh[0] = far.means[0], far.sh[0]
     np.testing.assert_allclose(render(two, facing()).image[8, 16], [0.6, 0.4 * 0.6, 0], rtol=1e-4, atol=1e-6)
     found = contributions(two, [facing()])
     np.testing.assert_allclose(found.weight_max, [0.24, 0.6], rtol=1e-4)
@@ -77,7 +78,7 @@ def test_contributions_of_one_gaussian():
 
 def test_empty_scene_is_background():
     result = render(empty_scene(), facing(), background=(0.1, 0.2, 0.3))
-    np.testing.assert_array_equal(result.image, np.broadcast_to(np.float32([0.1, 0.2, 0.3]), (17, 33, 3)))
+    np.testing.assert_array_equal(result.image, np.broadcast_to(np.array([0.1, 0.2, 0.3], np.float32), (17, 33, 3)))
     assert not result.alpha.any()
     assert contributions(empty_scene(3), [facing()]).energy.shape == (0,)
 

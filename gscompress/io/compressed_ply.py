@@ -13,13 +13,22 @@ Element `sh` (optional): 9, 24 or 45 uint8 a row, channel-major, in [-4, 4].
 
 from __future__ import annotations
 
+from typing import BinaryIO
+
 import numpy as np
 
 from ..errors import Corrupt, Unsupported
 from ..scene import SH_C0, SH_COEFFICIENTS, Scene
 from .common import (
-    Buffer, Parsed, from_smallest_three, opacity_from_bytes, opacity_to_bytes, plural, require_finite, smallest_three,
-)  # fmt: skip
+    Buffer,
+    Parsed,
+    from_smallest_three,
+    opacity_from_bytes,
+    opacity_to_bytes,
+    plural,
+    require_finite,
+    smallest_three,
+)
 from .morton import morton_order
 from .ply_header import PlyTables, read_tables, require_properties
 
@@ -38,16 +47,7 @@ def decode(data: Buffer, file: str = "<bytes>") -> Parsed:
     Raises:
         BadMagic, Truncated, Corrupt, Unsupported: see the messages; nothing is read past what the size allows.
     """
-    return from_tables(read_tables(data, file), file)
-
-
-def is_compressed(ply: PlyTables) -> bool:
-    """Whether the tables are of this layout: a chunk element and packed rows."""
-    return "chunk" in ply.tables and "packed_position" in (ply.tables.get("vertex", np.empty(0)).dtype.names or ())
-
-
-def from_tables(ply: PlyTables, file: str) -> Parsed:
-    """`decode` for a file whose tables are there already."""
+    ply = read_tables(data, file)
     for element in ("chunk", "vertex"):
         if element not in ply.tables:
             raise Unsupported(file, "header", "elements 'chunk' and 'vertex'", f"{list(ply.tables)}")
@@ -133,8 +133,8 @@ def _read_harmonics(ply: PlyTables, n: int, file: str) -> np.ndarray:
     return out
 
 
-def encode(scene: Scene) -> bytes:
-    """The scene as a compressed .ply, in Morton order (a chunk's range is as narrow as its Gaussians are close).
+def encode(scene: Scene, file: BinaryIO) -> None:
+    """Writes the scene as a compressed .ply, in Morton order (a chunk's range is as narrow as its Gaussians are close).
 
     Positions, scales and colours are rounded within their chunk's range, so an outlier coarsens its chunk only.
 
@@ -160,8 +160,9 @@ def encode(scene: Scene) -> bytes:
     vertex["packed_rotation"] = _pack(np.concatenate([largest[:, None] / 3.0, three / np.sqrt(2.0) + 0.5], 1), (2, 10, 10, 10))
     rest = scene.sh[:, 1:].transpose(0, 2, 1).reshape(n, 3 * (scene.sh.shape[1] - 1))
     levels = np.clip(np.floor((rest / (2.0 * SH_LIMIT) + 0.5) * 256.0), 0, 255).astype(np.uint8)
-    header = _header(n, levels.shape[1], scene.antialiased)
-    return header + np.concatenate(ranges, 1).astype("<f4").tobytes() + vertex.tobytes() + levels.tobytes()
+    file.write(_header(n, levels.shape[1], scene.antialiased))
+    for block in (np.concatenate(ranges, 1).astype("<f4"), vertex, levels):
+        file.write(block.tobytes())
 
 
 def _fractions(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -42,11 +42,7 @@ def decode(data: Buffer, file: str = "<bytes>") -> Parsed:
         BadMagic, Truncated, Corrupt: the bytes are no PLY file, or less than its header says.
         Unsupported: a sound PLY file without the properties of a splat scene; the message names them.
     """
-    return from_tables(read_tables(data, file), file)
-
-
-def from_tables(ply: PlyTables, file: str) -> Parsed:
-    """`decode` for a file whose tables are there already."""
+    ply = read_tables(data, file)
     if "vertex" not in ply.tables:
         raise Unsupported(file, "header", "an element 'vertex' of fixed row size", f"{[*ply.tables, *ply.unread]}")
     table = ply.tables["vertex"]

@@ -76,7 +76,7 @@ def read_tables(data: Buffer, file: str) -> PlyTables:
             counts.append(int(words[2]))
             lines[i] = b"element " + words[1] + b" 0"
     with foreign_errors(file, "header", "a PLY 1.0 header"):
-        header = PlyData.read(io.BytesIO(line_break.join(lines)), mmap=False)
+        header = PlyData.read(io.BytesIO(line_break.join(lines)))
     comments = [c.strip() for c in header.comments]
     for element in header.elements:
         comments += [c.strip() for c in element.comments]

@@ -6,6 +6,8 @@ Offset 0: float32 [3] centre; 12: float32 [3] standard deviations (not logarithm
 
 from __future__ import annotations
 
+from typing import BinaryIO
+
 import numpy as np
 
 from ..errors import InputError, Truncated
@@ -56,8 +58,8 @@ def decode(data: Buffer, file: str = "<bytes>") -> Parsed:
     return Parsed(scene, ("a .splat file has no spherical harmonics, and 8 bits of colour, opacity and rotation",))
 
 
-def encode(scene: Scene) -> bytes:
-    """The scene as .splat rows in its own order. `limits` says what is lost on the way.
+def encode(scene: Scene, file: BinaryIO) -> None:
+    """Writes the scene as .splat rows in its own order. `limits` says what is lost on the way.
 
     Raises:
         InputError: no Gaussians (the file would be empty), non-finite values, or scales beyond float32.
@@ -75,7 +77,7 @@ def encode(scene: Scene) -> bytes:
     rows["rgba"][:, :3] = np.rint(255.0 * colour)
     rows["rgba"][:, 3] = opacity_to_bytes(scene.opacity_logits)
     rows["quat"] = np.clip(np.rint(unit_quats(scene.quats) * 128.0 + 128.0), 0, 255)
-    return rows.tobytes()
+    file.write(rows.tobytes())
 
 
 def limits(scene: Scene) -> list[str]:

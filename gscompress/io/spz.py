@@ -24,6 +24,7 @@ import gzip
 import struct
 import zlib
 from types import ModuleType
+from typing import BinaryIO
 
 from ..errors import BadMagic, Corrupt, InputError, MissingExtra, Truncated, Unsupported
 from ..scene import Scene
@@ -172,9 +173,13 @@ def _zstandard(purpose: str) -> ModuleType:
 
 
 def encode(
-    scene: Scene, version: int = 3, sh_bits: tuple[int, int] = (8, 8), fractional_bits: int | None = None
-) -> bytes:
-    """The scene as an .spz file, in its own order.
+    scene: Scene,
+    file: BinaryIO,
+    version: int = 3,
+    sh_bits: tuple[int, int] = (8, 8),
+    fractional_bits: int | None = None,
+) -> None:
+    """Writes the scene as an .spz file, in its own order.
 
     Version 3 is the default although 4 is newer: every reader knows it, it needs no package outside the standard
     library, and version 4 is not reliably smaller (on scenes without harmonics it is often larger). What is
@@ -196,9 +201,10 @@ def encode(
     flags = _ANTIALIASED if scene.antialiased else 0
     if version == 3:
         head = _LEGACY.pack(MAGIC, version, len(scene), scene.sh_degree, fraction, flags, 0)
-        return gzip.compress(head + b"".join(parts), compresslevel=6, mtime=0)
+        file.write(gzip.compress(head + b"".join(parts), compresslevel=6, mtime=0))
+        return
     compressor = _zstandard("writing .spz version 4").ZstdCompressor(level=_ZSTD_LEVEL)
     streams = [(compressor.compress(part), len(part)) for part in parts if part]
     head = _HEADER.pack(MAGIC, version, len(scene), scene.sh_degree, fraction, flags, len(streams), _HEADER.size)
     table = b"".join(_SIZES.pack(len(packed), size) for packed, size in streams)
-    return head + table + b"".join(packed for packed, _ in streams)
+    file.write(head + table + b"".join(packed for packed, _ in streams))

@@ -7,8 +7,14 @@ import numpy as np
 from ..errors import InputError
 from ..scene import SH_COEFFICIENTS, Scene
 from .common import (
-    Parsed, from_smallest_three, opacity_from_bytes, opacity_to_bytes, plural, require_finite, smallest_three,
-)  # fmt: skip
+    Parsed,
+    from_smallest_three,
+    opacity_from_bytes,
+    opacity_to_bytes,
+    plural,
+    require_finite,
+    smallest_three,
+)
 
 DEFAULT_FRACTIONAL_BITS = 12
 MAX_FRACTIONAL_BITS = 23

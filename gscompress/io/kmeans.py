@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-_HISTOGRAM_BINS = 4096
+_MAX_CELLS = 4096
+_CELL_MEMBERS = 32
 _SCALAR_ITERATIONS = 12
 _COARSE_SAMPLE = 65_536
 _COARSE_ITERATIONS = 6
@@ -13,10 +14,7 @@ _ASSIGN_BLOCK = 16_384
 
 
 def scalar_codebook(values: np.ndarray, size: int = 256) -> tuple[np.ndarray, np.ndarray]:
-    """Lloyd's algorithm on numbers.
-
-    Starts from quantiles of the cube root of the density, where an optimal quantiser of many levels has its levels
-    (Panter and Dite 1951), so that tails get levels too and few iterations do.
+    """Levels for numbers that minimise the squared error (nearly), and each number's level.
 
     Args:
         values: float [...], finite.
@@ -24,12 +22,30 @@ def scalar_codebook(values: np.ndarray, size: int = 256) -> tuple[np.ndarray, np
 
     Returns:
         Ascending levels, float32 [size]; index of the nearest level of every value, uint8 of the shape of `values`.
+        Up to `size` distinct values are all levels themselves.
     """
     flat = np.sort(values, axis=None).astype(np.float64)
     if not len(flat):
         return np.zeros(size, np.float32), np.zeros(values.shape, np.uint8)
-    counts, edges = np.histogram(flat, _HISTOGRAM_BINS, (flat[0], max(flat[-1], np.nextafter(flat[0], np.inf))))
-    mass = np.concatenate([[0.0], np.cumsum(np.cbrt(counts))])
+    distinct = flat[np.concatenate([[True], flat[1:] > flat[:-1]])]
+    if len(distinct) > size:
+        book = _scalar_lloyd(flat, size).astype(np.float32)
+    else:
+        book = np.concatenate([distinct, np.full(size - len(distinct), distinct[-1])]).astype(np.float32)
+    middles = (book[1:].astype(np.float64) + book[:-1]) / 2
+    return book, np.searchsorted(middles, values).astype(np.uint8)
+
+
+def _scalar_lloyd(flat: np.ndarray, size: int) -> np.ndarray:
+    """Ascending float64 [size] for ascending values, by Lloyd's algorithm.
+
+    Starts from levels spaced by the cube root of the density, where an optimal quantiser of many levels has them
+    (Panter and Dite 1951), so that tails get levels too and few iterations do.
+    """
+    # Cells of equal membership adapt to tails; the density in one is 1 / width, so its share of levels width^(2/3).
+    cells = max(1, min(_MAX_CELLS, len(flat) // _CELL_MEMBERS))
+    edges = flat[np.linspace(0, len(flat) - 1, cells + 1).astype(np.int64)]
+    mass = np.concatenate([[0.0], np.cumsum(np.diff(edges) ** (2 / 3))])
     levels = np.interp((np.arange(size) + 0.5) / size * mass[-1], mass, edges)
     sums = np.concatenate([[0.0], np.cumsum(flat)])
     for _ in range(_SCALAR_ITERATIONS):
@@ -37,9 +53,7 @@ def scalar_codebook(values: np.ndarray, size: int = 256) -> tuple[np.ndarray, np
         members = np.diff(ends)
         means = np.diff(sums[ends]) / np.maximum(members, 1)
         levels = np.sort(np.where(members > 0, means, levels))
-    book = levels.astype(np.float32)
-    middles = (book[1:].astype(np.float64) + book[:-1]) / 2
-    return book, np.searchsorted(middles, values).astype(np.uint8)
+    return levels
 
 
 def palette(vectors: np.ndarray, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

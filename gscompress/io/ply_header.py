@@ -109,7 +109,8 @@ def _ascii_rows(body: Buffer, dtype: np.dtype, count: int, skip: int, file: str,
     if not count:
         return rows
     with foreign_errors(file, element, f"{count} rows of {len(names)} numbers"):
-        values = np.loadtxt(io.BytesIO(bytes(body)), np.float64, comments=None, skiprows=skip, max_rows=count, ndmin=2)
+        text = io.BytesIO(bytes(body).replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+        values = np.loadtxt(text, np.float64, comments=None, skiprows=skip, max_rows=count, ndmin=2)
     if values.shape != (count, len(names)):
         raise Truncated(file, element, f"{count} rows of {len(names)} numbers", "{} rows of {}".format(*values.shape))
     with np.errstate(over="ignore", invalid="ignore"):

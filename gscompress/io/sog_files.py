@@ -103,15 +103,12 @@ class Source:
             return np.asarray(image.convert("RGBA"))
 
     def _read(self, name: str, limit: int) -> bytes:
-        if self._archive:
-            with foreign_errors(self.file, name, "a readable zip member"), self._archive.open(name) as member:
-                raw = member.read(limit + 1)
-        else:
-            with foreign_errors(self.file, name, "a readable file beside meta.json"), self._beside(name).open("rb") as member:
-                raw = member.read(limit + 1)
-        if len(raw) > limit:
-            raise Corrupt(self.file, name, f"at most {limit} bytes", "more")
-        return raw
+        """The bytes of one file; its size is looked up first, so that an absurd one is never in memory."""
+        with foreign_errors(self.file, name, "a readable file of the SOG"):
+            size = self._archive.getinfo(name).file_size if self._archive else self._beside(name).stat().st_size
+            if size > limit:
+                raise Corrupt(self.file, name, f"at most {limit} bytes", f"{size}")
+            return self._archive.read(name) if self._archive else self._beside(name).read_bytes()
 
     def _beside(self, name: str) -> Path:
         # A name from the file must not lead anywhere else.

@@ -63,9 +63,9 @@ def encode(scene: Scene, file: BinaryIO, palette_size: int | None = None, seed: 
         "count": len(scene),
         "antialias": scene.antialiased,
         "means": {"mins": mins.tolist(), "maxs": maxs.tolist(), "files": ["means_l.webp", "means_u.webp"]},
-        "scales": {"codebook": scale_book.tolist(), "files": ["scales.webp"]},
+        "scales": {"codebook": _shortest(scale_book), "files": ["scales.webp"]},
         "quats": {"files": ["quats.webp"]},
-        "sh0": {"codebook": colour_book.tolist(), "files": ["sh0.webp"]},
+        "sh0": {"codebook": _shortest(colour_book), "files": ["sh0.webp"]},
     }
     if scene.sh_degree:
         size = palette_size or default_palette_size(len(scene))
@@ -74,11 +74,16 @@ def encode(scene: Scene, file: BinaryIO, palette_size: int | None = None, seed: 
         images["shN_centroids.webp"] = _palette_image(index, scene.sh.shape[1] - 1)
         images["shN_labels.webp"] = _grid(np.column_stack([labels & 255, labels >> 8, np.zeros_like(labels)]))
         files = ["shN_centroids.webp", "shN_labels.webp"]
-        meta["shN"] = {"count": len(entries), "bands": scene.sh_degree, "codebook": book.tolist(), "files": files}
+        meta["shN"] = {"count": len(entries), "bands": scene.sh_degree, "codebook": _shortest(book), "files": files}
     members = {META: json.dumps(meta).encode()} | {name: _webp(pixels) for name, pixels in images.items()}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, content in members.items():
             archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
+
+
+def _shortest(values: np.ndarray) -> list[float]:
+    """float32 values as the shortest decimals that name them, half as long in JSON as their float64 expansion."""
+    return [float(str(value)) for value in values]
 
 
 def default_palette_size(count: int) -> int:

@@ -49,7 +49,7 @@ def decode(data: Buffer, file: str = "<bytes>") -> Parsed:
         # A scale that underflowed to zero is a legal, invisible Gaussian; its logarithm would not be.
         log_scales = np.log(np.where(rows["scale"] == 0, _TINY, rows["scale"]))
     scene = Scene(
-        rows["mean"],
+        rows["mean"].copy(),  # of a single row it would be a view of the mapped file
         (rows["quat"].astype(np.float32) - 128.0) / 128.0,
         log_scales,
         opacity_from_bytes(rows["rgba"][:, 3]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ FLOAT = 3e-6
 """Slack for float32 arithmetic on values of the size that `random_scene` makes."""
 
 
-def written(scene: Scene, folder: Path, ending: str, **options: object) -> bytes:
+def written(scene: Scene, folder: Path, ending: str, **options: Any) -> bytes:
     """The bytes of the scene's file."""
     path = folder / f"scene.{ending}"
     size = io.write(scene, path, overwrite=True, **options)
@@ -31,7 +32,7 @@ def read_bytes(content: bytes, folder: Path) -> io.Loaded:
     return io.read(path)
 
 
-def through(scene: Scene, folder: Path, ending: str, **options: object) -> Scene:
+def through(scene: Scene, folder: Path, ending: str, **options: Any) -> Scene:
     """The scene written and read again."""
     return read_bytes(written(scene, folder, ending, **options), folder).scene
 

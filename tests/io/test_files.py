@@ -124,3 +124,16 @@ def test_a_folder_without_permission(tmp_path):
             atomic_write(tmp_path / "a", b"x")
     finally:
         tmp_path.chmod(0o700)
+
+
+@pytest.mark.parametrize("ending", io.FORMATS)
+@pytest.mark.parametrize("n", [1, 30])
+def test_a_scene_outlives_its_file(tmp_path, ending, n):
+    io.write(random_scene(n, 1), tmp_path / f"a.{ending}")
+    scene = io.read(tmp_path / f"a.{ending}").scene
+    before = scene.means.copy()
+    (tmp_path / f"a.{ending}").write_bytes(b"")
+    assert (scene.means == before).all()
+    assert scene.means.flags.writeable
+    io.write(scene, tmp_path / f"a.{ending}", overwrite=True)
+    assert len(io.read(tmp_path / f"a.{ending}").scene) == n

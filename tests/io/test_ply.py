@@ -39,7 +39,7 @@ def ply_bytes(
     comments: tuple[str, ...] = (), line_break: str = "\n", after: str = "", tail: bytes = b"",
 ) -> bytes:  # fmt: skip
     """A .ply file of the columns, in their order."""
-    types = {name: "float" for name in table} | (types or {})
+    types = dict.fromkeys(table, "float") | (types or {})
     count = len(next(iter(table.values())))
     lines = ["ply", f"format {kind} 1.0", *(f"comment {c}" for c in comments), f"element vertex {count}"]
     lines += [*(f"property {types[name]} {name}" for name in table), *([after] if after else []), "end_header", ""]

@@ -10,7 +10,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kit import FLOAT, angles, assert_same, error, in_morton_order, opacity_error, read_bytes, through, written
+from kit import (
+    FLOAT,
+    angles,
+    assert_same,
+    error,
+    in_morton_order,
+    opacity_error,
+    read_bytes,
+    through,
+    written,
+)
 from scenes_for_tests import random_scene
 
 from gscompress import io

@@ -9,7 +9,7 @@ import os
 import struct
 import tracemalloc
 import zipfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -72,9 +72,8 @@ def test_random_mutations(tmp_path, case):
             assert_valid(read_bytes(bytes(damaged), tmp_path))
             outcomes.add("read")
         except FormatError as error:
-            assert error.file.endswith("unnamed")
-            outcomes.add("refused")
-    assert "refused" in outcomes
+            outcomes.add(Path(error.file).name)
+    assert outcomes - {"read"} == {"unnamed"}
 
 
 def test_mutations_inside_the_images_and_meta_of_a_sog_folder(tmp_path):
@@ -90,10 +89,8 @@ def test_mutations_inside_the_images_and_meta_of_a_sog_folder(tmp_path):
         for _ in range(random.integers(0, 4) if damaged else 0):
             damaged[random.integers(len(damaged))] = random.integers(256)
         (folder / name).write_bytes(damaged)
-        try:
+        with suppress(FormatError):
             assert_valid(io.read(folder))
-        except FormatError:
-            pass
         (folder / name).write_bytes(archive.read(name))
     assert_valid(io.read(folder))
 

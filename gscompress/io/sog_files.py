@@ -26,11 +26,13 @@ _MAX_PALETTE_PIXELS = 64 * 15 * 1024
 
 
 def pillow(purpose: str) -> ModuleType:
-    """Pillow's Image module, or MissingExtra."""
+    """Pillow's Image module, or MissingExtra if it is not there or was built without WebP."""
     try:
-        from PIL import Image
+        from PIL import Image, features
     except ImportError as error:
         raise MissingExtra("pillow", "formats", purpose) from error
+    if not features.check("webp"):
+        raise MissingExtra("a Pillow built with WebP", "formats", purpose)
     return Image
 
 

@@ -62,13 +62,12 @@ def decode(data: Buffer, file: str = "<bytes>") -> Parsed:
     if len(chunk) != -(-n // CHUNK):
         raise Corrupt(file, "header.element chunk", f"{-(-n // CHUNK)} chunks for {n} Gaussians", f"{len(chunk)}")
     position, rotation, scale, colour = (vertex[name].astype(np.uint32) for name in _PACKED)
-    with np.errstate(over="ignore", invalid="ignore"):  # ranges may hold anything; the caller counts broken rows
-        means = _between(_unpack(position, _WIDTHS), chunk, _AXES)
-        log_scales = _between(_unpack(scale, _WIDTHS), chunk, _SCALES)
-        rgb = _unpack(colour, (8, 8, 8, 8))[:, :3]
-        if "min_r" in (chunk.dtype.names or ()):
-            require_properties(chunk, [f"{bound}_{c}" for c in _COLOURS for bound in ("min", "max")], file, "chunk")
-            rgb = _between(rgb, chunk, _COLOURS)
+    means = _between(_unpack(position, _WIDTHS), chunk, _AXES)
+    log_scales = _between(_unpack(scale, _WIDTHS), chunk, _SCALES)
+    rgb = _unpack(colour, (8, 8, 8, 8))[:, :3]
+    if "min_r" in (chunk.dtype.names or ()):
+        require_properties(chunk, [f"{bound}_{c}" for c in _COLOURS for bound in ("min", "max")], file, "chunk")
+        rgb = _between(rgb, chunk, _COLOURS)
     three = (_unpack(rotation, (2, 10, 10, 10))[:, 1:] - 0.5) * np.sqrt(2.0)
     dc = ((rgb - 0.5) / SH_C0).astype(np.float32)[:, None, :]
     scene = Scene(

@@ -58,7 +58,9 @@ def read(path: str | Path, strict: bool = False) -> Loaded:
     if "\0" in str(path):
         raise InputError(f"{str(path)!r}: expected a file name, found a null character in it")
     try:
-        parsed, name, size = _parse(path)
+        # Files may hold NaN, infinities and absurd ranges; the rows they spoil are counted below, so no warnings.
+        with np.errstate(all="ignore"):
+            parsed, name, size = _parse(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
     scene, notes = parsed

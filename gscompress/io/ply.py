@@ -66,13 +66,12 @@ def decode(data: Buffer, file: str = "<bytes>") -> Parsed:
         targets["xyz"[channel]] = means[:, channel]
         targets[colours[channel]] = sh[:, 0, channel]
         targets |= {f"f_rest_{channel * (stored - 1) + k - 1}": sh[:, k, channel] for k in range(1, kept)}
-    with np.errstate(over="ignore", invalid="ignore"):  # float64 beyond float32 becomes inf, which the caller counts
-        for start in range(0, n, _BLOCK):
-            block = table[start : start + _BLOCK]
-            for name, column in targets.items():
-                column[start : start + _BLOCK] = block[name]
-        if not has_dc:
-            sh[:, 0] = (sh[:, 0] / _white(table) - 0.5) / SH_C0
+    for start in range(0, n, _BLOCK):
+        block = table[start : start + _BLOCK]
+        for name, column in targets.items():
+            column[start : start + _BLOCK] = block[name]
+    if not has_dc:
+        sh[:, 0] = (sh[:, 0] / _white(table) - 0.5) / SH_C0
     scene = Scene(means, quats, log_scales, opacity_logits, sh, ply.antialiased)
     return Parsed(scene, tuple(_notes(ply, names, targets, has_dc, stored)))
 

@@ -113,9 +113,8 @@ def _ascii_rows(body: Buffer, dtype: np.dtype, count: int, skip: int, file: str,
         values = np.loadtxt(text, np.float64, comments=None, skiprows=skip, max_rows=count, ndmin=2)
     if values.shape != (count, len(names)):
         raise Truncated(file, element, f"{count} rows of {len(names)} numbers", "{} rows of {}".format(*values.shape))
-    with np.errstate(over="ignore", invalid="ignore"):
-        for j, name in enumerate(names):
-            rows[name] = values[:, j]
+    for j, name in enumerate(names):
+        rows[name] = values[:, j]
     return rows
 
 

@@ -45,24 +45,23 @@ def decode(source: Source) -> Parsed:
     count = fields.count("count") if modern else fields.count("means", "shape", 0)
     source.check_count(count)
     low, high = (source.image(name, count)[:count] for name in fields.names("means", 2))
-    with np.errstate(over="ignore", invalid="ignore"):  # hostile ranges overflow; the caller counts broken rows
-        fraction = (low[:, :3].astype(np.float64) + 256.0 * high[:, :3]) / 65535.0
-        log_means = _between(fraction, fields.numbers("means", "mins", 3), fields.numbers("means", "maxs", 3))
-        means = np.sign(log_means) * np.expm1(np.abs(log_means))
-        scales = source.image(fields.names("scales", 1)[0], count)[:count, :3]
-        colours = source.image(fields.names("sh0", 1)[0], count)[:count]
-        if modern:
-            log_scales = fields.lookup("scales", scales)
-            dc = fields.lookup("sh0", colours[:, :3])
-            opacity_logits = opacity_from_bytes(colours[:, 3])
-        else:
-            log_scales = _between(scales / 255.0, fields.numbers("scales", "mins", 3), fields.numbers("scales", "maxs", 3))
-            sh0 = _between(colours / 255.0, fields.numbers("sh0", "mins", 4), fields.numbers("sh0", "maxs", 4))
-            dc, opacity_logits = sh0[:, :3], sh0[:, 3]
-        quats = _quats(source.image(fields.names("quats", 1)[0], count)[:count], file)
-        rest = _harmonics(source, fields, count, modern) if "shN" in meta else np.empty((count, 0, 3), np.float32)
-        sh = np.concatenate([dc.astype(np.float32)[:, None, :], rest], axis=1)
-        scene = Scene(means, quats, log_scales, opacity_logits, sh, bool(meta.get("antialias", False)))
+    fraction = (low[:, :3].astype(np.float64) + 256.0 * high[:, :3]) / 65535.0
+    log_means = _between(fraction, fields.numbers("means", "mins", 3), fields.numbers("means", "maxs", 3))
+    means = np.sign(log_means) * np.expm1(np.abs(log_means))
+    scales = source.image(fields.names("scales", 1)[0], count)[:count, :3]
+    colours = source.image(fields.names("sh0", 1)[0], count)[:count]
+    if modern:
+        log_scales = fields.lookup("scales", scales)
+        dc = fields.lookup("sh0", colours[:, :3])
+        opacity_logits = opacity_from_bytes(colours[:, 3])
+    else:
+        log_scales = _between(scales / 255.0, fields.numbers("scales", "mins", 3), fields.numbers("scales", "maxs", 3))
+        sh0 = _between(colours / 255.0, fields.numbers("sh0", "mins", 4), fields.numbers("sh0", "maxs", 4))
+        dc, opacity_logits = sh0[:, :3], sh0[:, 3]
+    quats = _quats(source.image(fields.names("quats", 1)[0], count)[:count], file)
+    rest = _harmonics(source, fields, count, modern) if "shN" in meta else np.empty((count, 0, 3), np.float32)
+    sh = np.concatenate([dc.astype(np.float32)[:, None, :], rest], axis=1)
+    scene = Scene(means, quats, log_scales, opacity_logits, sh, bool(meta.get("antialias", False)))
     return Parsed(scene)
 
 

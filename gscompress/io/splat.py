@@ -45,9 +45,8 @@ def decode(data: Buffer, file: str = "<bytes>") -> Parsed:
         raise Truncated(file, "size", f"a positive multiple of {ROW.itemsize} bytes", f"{len(data)}")
     rows = np.frombuffer(data, ROW)
     rgb = rows["rgba"][:, :3].astype(np.float32) / 255.0
-    with np.errstate(invalid="ignore"):
-        # A scale that underflowed to zero is a legal, invisible Gaussian; its logarithm would not be.
-        log_scales = np.log(np.where(rows["scale"] == 0, _TINY, rows["scale"]))
+    # A scale that underflowed to zero is a legal, invisible Gaussian; its logarithm would not be.
+    log_scales = np.log(np.where(rows["scale"] == 0, _TINY, rows["scale"]))
     scene = Scene(
         rows["mean"].copy(),  # of a single row it would be a view of the mapped file
         (rows["quat"].astype(np.float32) - 128.0) / 128.0,

@@ -25,7 +25,7 @@ from .train.refit import refit
 ONE = 4096
 """Fixed point of the bitstream."""
 
-LOG2_STEPS = {"scale": -53, "rotation": -241, "opacity": -60, "position": -114, "color": 280, "sh": 320}
+LOG2_STEPS = {"scale": -53, "rotation": -241, "opacity": -60, "position": -114, "color": 180, "sh": 320}
 """Steps at class 0 in 1/256 octave. High-rate theory (model/weights.py) gives them up to small constants, measured."""
 
 BLUR_SIGMA = 0.8

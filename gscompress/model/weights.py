@@ -17,7 +17,7 @@ CLASSES = 16
 CLASS_OFFSET = 2.5
 """Class 0 stands for a weight of 2^(2 * 2.5) = 32 lambda: what is weaker costs more bits than it brings."""
 
-PRUNE_BITS = 40.0
+PRUNE_BITS = 80.0
 """A Gaussian stays if it brings at least this many bits' worth of distortion."""
 
 VALUES = 11

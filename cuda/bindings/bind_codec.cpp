@@ -6,8 +6,8 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
-#include "codec/decoder.hpp"
 #include "codec/encoder.hpp"
+#include "codec/file.hpp"
 
 namespace nb = nanobind;
 using namespace gsz;
@@ -53,7 +53,7 @@ static Params make_params(int depth, std::array<double, 3> origin, double voxel,
 }
 
 static nb::tuple encode(const Params &p, std::vector<int> lowest_class, std::vector<std::vector<int>> block_layers, In<uint64_t, 1> codes, In<double, 2> values, In<double, 3> axes,
-                        In<double, 2> means, In<double, 2> weights, In<int32_t, 2> classes, In<double, 2> sh, int threads) {
+                        In<double, 2> means, In<double, 2> weights, In<int32_t, 2> classes, In<float, 2> sh, int threads) {
     std::vector<BlockInput> blocks;
     size_t n = 0;
     for (const auto &layers : block_layers) {
@@ -63,6 +63,7 @@ static nb::tuple encode(const Params &p, std::vector<int> lowest_class, std::vec
     }
     rows(codes.shape(0), n, "codes");
     rows(values.shape(0), n, "values");
+    rows(values.shape(1), SCALARS, "values columns");
     rows(axes.shape(0), n, "axes");
     rows(means.shape(0), n, "means");
     rows(weights.shape(0), n, "weights");
@@ -88,8 +89,37 @@ static nb::tuple encode(const Params &p, std::vector<int> lowest_class, std::vec
     std::vector<double> normal;
     for (auto &matrix : stats.normal)
         for (auto &row : matrix) normal.insert(normal.end(), row.begin(), row.end());
+    int components = 0;
+    for (const EncodedBlock &b : out) components = std::max(components, b.components_used);
     return nb::make_tuple(chunks(&EncodedBlock::geometry), chunks(&EncodedBlock::sh), array(std::vector<double>(stats.bits.begin(), stats.bits.end()), {Statistics::GROUPS}),
-                          array(std::move(normal), {SCALARS, FEATURES + 1, FEATURES + 1}));
+                          array(std::move(normal), {SCALARS, FEATURES + 1, FEATURES + 1}), components);
+}
+
+// (arrays..., facts) of the scene, or (kind, field, expected, found) of what is wrong: errors.py has the types.
+static nb::tuple decode(nb::bytes data, bool partial, size_t max_splats, int threads) {
+    const auto *bytes = reinterpret_cast<const uint8_t *>(data.c_str());
+    std::vector<float> means, quats, log_scales, opacity_logits, sh;
+    File file;
+    size_t k = 1;
+    try {
+        nb::gil_scoped_release release;
+        file = parse(bytes, data.size(), partial, max_splats);
+        const size_t n = file.rows;
+        k += static_cast<size_t>(file.params.sh_rest);
+        means.resize(3 * n);
+        quats.resize(4 * n);
+        log_scales.resize(3 * n);
+        opacity_logits.resize(n);
+        sh.resize(3 * k * n);
+        decode_blocks(file.params, file.lowest_class, file.blocks, {means.data(), quats.data(), log_scales.data(), opacity_logits.data(), sh.data()}, threads);
+    } catch (const FormatFault &f) {
+        return nb::make_tuple(static_cast<int>(f.kind), f.field, f.expected, f.found);
+    } catch (const Fault &f) {
+        return nb::make_tuple(static_cast<int>(FormatFault::CORRUPT), std::string("chunk"), std::string("a sound stream"), std::string(f.what()));
+    }
+    const size_t n = file.rows;
+    return nb::make_tuple(array(std::move(means), {n, 3}), array(std::move(quats), {n, 4}), array(std::move(log_scales), {n, 3}), array(std::move(opacity_logits), {n}),
+                          array(std::move(sh), {n, k, 3}), file.antialiased, file.chunks, file.chunks_total);
 }
 
 void bind_codec(nb::module_ &m) {
@@ -97,25 +127,9 @@ void bind_codec(nb::module_ &m) {
                                                nb::arg("view_centre"), nb::arg("view_radius"), nb::arg("log2_footprint"), nb::arg("mean"), nb::arg("predictor"), nb::arg("sh_basis"));
     m.def("encode", &encode, nb::arg("params"), nb::arg("lowest_class"), nb::arg("block_layers"), nb::arg("codes"), nb::arg("values"), nb::arg("axes"), nb::arg("means"),
           nb::arg("weights"), nb::arg("classes"), nb::arg("sh"), nb::arg("threads"));
-    m.def("decode_test", [](const Params &p, std::vector<int> lowest, std::vector<std::vector<int>> counts, std::vector<std::vector<nb::bytes>> geometry, std::vector<std::vector<nb::bytes>> sh, int threads) {
-        std::vector<BlockLayout> blocks;
-        size_t n = 0;
-        for (size_t b = 0; b < counts.size(); ++b) {
-            BlockLayout l;
-            l.first = n;
-            for (size_t k = 0; k < counts[b].size(); ++k) {
-                l.geometry.push_back({reinterpret_cast<const uint8_t *>(geometry[b][k].c_str()), geometry[b][k].size(), static_cast<size_t>(counts[b][k])});
-                if (p.sh_components) l.sh.push_back({reinterpret_cast<const uint8_t *>(sh[b][k].c_str()), sh[b][k].size(), static_cast<size_t>(counts[b][k])});
-                n += counts[b][k];
-            }
-            blocks.push_back(l);
-        }
-        const size_t k = 1 + p.sh_rest;
-        std::vector<float> means(3 * n), quats(4 * n), scales(3 * n), opac(n), harm(3 * k * n);
-        {
-            nb::gil_scoped_release r;
-            decode_blocks(p, lowest, blocks, {means.data(), quats.data(), scales.data(), opac.data(), harm.data()}, threads);
-        }
-        return nb::make_tuple(array(std::move(means), {n, 3}), array(std::move(quats), {n, 4}), array(std::move(scales), {n, 3}), array(std::move(opac), {n}), array(std::move(harm), {n, k, 3}));
+    m.def("encode_basis", [](In<int8_t, 2> basis) {
+        const auto out = encode_basis(std::vector<int8_t>(basis.data(), basis.data() + basis.size()), static_cast<int>(basis.shape(0)), static_cast<int>(basis.shape(1)));
+        return nb::bytes(reinterpret_cast<const char *>(out.data()), out.size());
     });
+    m.def("decode", &decode, nb::arg("data"), nb::arg("partial"), nb::arg("max_splats"), nb::arg("threads"));
 }

@@ -29,13 +29,19 @@ class CanonicalSplats:
         means: float64 [N, 3], world units.
         axes: float64 [N, 3, 3]; `axes[:, i]` is the unit vector along which the i-th scale lies.
         values: float64 [N, 7]: log2 scales, longest first; log2 opacity; the constant colour along `COLOR_AXES`.
-        sh_rest: float64 [N, 3 (K - 1)], harmonics beyond the constant, coefficient-major.
+        sh_rest: float32 [N, 3 (K - 1)], harmonics beyond the constant, coefficient-major.
     """
 
     means: np.ndarray
     axes: np.ndarray
     values: np.ndarray
     sh_rest: np.ndarray
+
+    def select(self, index: np.ndarray) -> CanonicalSplats:
+        """The rows that `index` names, in its order."""
+        return CanonicalSplats(
+            *(np.ascontiguousarray(a[index]) for a in (self.means, self.axes, self.values, self.sh_rest))
+        )
 
 
 def canonical(scene: Scene) -> CanonicalSplats:
@@ -51,7 +57,7 @@ def canonical(scene: Scene) -> CanonicalSplats:
         scene.means.astype(np.float64),
         axes,
         np.concatenate([log2_scales, log2_opacities[:, None], color], axis=1),
-        scene.sh[:, 1:].astype(np.float64).reshape(len(scene), -1),
+        scene.sh[:, 1:].reshape(len(scene), -1),
     )
 
 

@@ -10,18 +10,12 @@ void BlockCoder::layer(IO &io, int lowest_class, std::vector<uint64_t> &codes, s
         Splat s;
         s.code = codes[i];
         splats_.code(io, layers_, lowest_class, s, targets ? targets + i : nullptr, stats);
-        if constexpr (std::is_same_v<IO, DecodeIO>)
-            if (io.coder.overrun() > 4) throw Fault("the stream ends before its last splat");
+        if constexpr (std::is_same_v<IO, DecodeIO>) io.check();
     }
     std::vector<uint64_t> merged(earlier_.size() + codes.size());
     std::merge(earlier_.begin(), earlier_.end(), codes.begin(), codes.end(), merged.begin());
     earlier_.swap(merged);
     ++layers_;
-}
-
-static void check_end(const DecodeIO &io) {
-    if (io.coder.overrun() > 4) throw Fault("the stream ends before its last symbol");
-    if (!io.coder.consumed()) throw Fault("bytes are left after the last symbol");
 }
 
 std::vector<uint8_t> BlockCoder::encode_layer(int lowest_class, const std::vector<uint64_t> &codes, const Target *targets, Statistics *stats) {
@@ -35,10 +29,10 @@ void BlockCoder::decode_layer(int lowest_class, size_t count, const uint8_t *dat
     DecodeIO io{RangeDecoder(data, size)};
     std::vector<uint64_t> codes;
     layer(io, lowest_class, codes, count, nullptr, nullptr);
-    check_end(io);
+    io.check_end();
 }
 
-std::vector<uint8_t> BlockCoder::encode_sh(size_t first, size_t count, const double *coefficients, const double *weights, int *symbols, Statistics *stats) {
+std::vector<uint8_t> BlockCoder::encode_sh(size_t first, size_t count, const float *coefficients, const double *weights, int *symbols, Statistics *stats) {
     EncodeIO io;
     io.bits = stats ? &stats->bits[Statistics::SH] : nullptr;
     for (size_t i = 0; i < count; ++i) {
@@ -54,9 +48,9 @@ void BlockCoder::decode_sh(size_t first, size_t count, const uint8_t *data, size
     for (size_t i = 0; i < count; ++i) {
         const Splat &s = splats_.splats()[first + i];
         sh_.code(io, s, splats_.fine_cell(s.code), symbols + i * p_.sh_components, nullptr);
-        if (io.coder.overrun() > 4) throw Fault("the stream ends before its last splat");
+        io.check();
     }
-    check_end(io);
+    io.check_end();
 }
 
 void reconstruct(const Params &p, const Splat &s, const int *sh_symbols, float *mean, float *quat, float *log_scale, float *opacity_logit, float *sh) {

@@ -16,7 +16,7 @@ public:
     void decode_layer(int lowest_class, size_t count, const uint8_t *data, size_t size);
 
     // Harmonics of splats [first, first + count) of the block, [count][sh_components].
-    std::vector<uint8_t> encode_sh(size_t first, size_t count, const double *coefficients, const double *weights, int *symbols, Statistics *stats);
+    std::vector<uint8_t> encode_sh(size_t first, size_t count, const float *coefficients, const double *weights, int *symbols, Statistics *stats);
     void decode_sh(size_t first, size_t count, const uint8_t *data, size_t size, int *symbols);
 
     const std::vector<Splat> &splats() const { return splats_.splats(); }

@@ -17,11 +17,12 @@ struct EncodeInput {  // rows ordered by block, then layer, then Morton code
     const double *means;             // [N][3]
     const double *weights;           // [N][2] geometry, colour
     const int32_t *classes;          // [N][2]
-    const double *sh;                // [N][sh_components] or null
+    const float *sh;                 // [N][sh_components]
 };
 
 struct EncodedBlock {
-    std::vector<std::vector<uint8_t>> geometry, sh;
+    std::vector<std::vector<uint8_t>> geometry, sh;  // by layer
+    int components_used = 0;                         // rows of the basis that any splat needs
 };
 
 std::vector<EncodedBlock> encode_blocks(const Params &p, const std::vector<int> &lowest_class, const std::vector<BlockInput> &blocks, const EncodeInput &in, int threads, Statistics *stats);

@@ -3,6 +3,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <stdexcept>
 #include <vector>
 
 #include "detmath.hpp"
@@ -39,10 +40,21 @@ struct EncodeIO {
         return bit;
     }
 };
+struct Fault : std::runtime_error {  // the stream contradicts itself or its header
+    using std::runtime_error::runtime_error;
+};
+
 struct DecodeIO {
     RangeDecoder coder;
     static constexpr bool learns = true;
     int code(int, uint32_t p) { return coder.code(p); }
+    void check() const {
+        if (coder.overrun() > 4) throw Fault("the stream ends before its last symbol");
+    }
+    void check_end() const {
+        check();
+        if (!coder.only_zeros_left()) throw Fault("bytes are left after the last symbol");
+    }
 };
 struct CostIO {  // what a symbol would cost now, in bits; nothing is learned
     double bits = 0;

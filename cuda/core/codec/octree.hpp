@@ -2,17 +2,12 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
-#include <stdexcept>
 #include <vector>
 
 #include "mixing.hpp"
 #include "symbols.hpp"
 
 namespace gsz {
-
-struct Fault : std::runtime_error {  // the stream contradicts itself or its header
-    using std::runtime_error::runtime_error;
-};
 
 inline uint64_t spread3(uint64_t v) {
     v &= 0x1fffff;

@@ -60,7 +60,11 @@ public:
 
     // Bytes asked for past the end; an encoder's stream never needs more than four.
     size_t overrun() const { return overrun_; }
-    bool consumed() const { return next_ == end_; }
+    bool only_zeros_left() const {  // an encoder may pad
+        for (const uint8_t *p = next_; p != end_; ++p)
+            if (*p) return false;
+        return true;
+    }
 
 private:
     uint32_t byte() {

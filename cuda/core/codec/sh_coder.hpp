@@ -6,7 +6,7 @@
 namespace gsz {
 
 struct ShTarget {
-    const double *coefficients;  // [sh_components], in the basis
+    const float *coefficients;  // [sh_components], in the basis
     double weight;               // distortion of a squared error, over lambda
 };
 
@@ -35,13 +35,13 @@ inline void ShCoder::quantise(const Splat &s, int *symbols, const ShTarget &t) c
     // Dead-zone rounding, then trailing ones that cost more than they bring are cut.
     const double step_size = static_cast<double>(step(s)) / FIXED_ONE, w = 0.0796 * t.weight * step_size * step_size;
     for (int k = 0; k < p_.sh_components; ++k) {
-        const double x = t.coefficients[k] / step_size, a = std::floor(std::abs(x) + 0.5 - std::min(0.2, 0.6 / (w + 1e-9)));
+        const double x = static_cast<double>(t.coefficients[k]) / step_size, a = std::floor(std::abs(x) + 0.5 - std::min(0.2, 0.6 / (w + 1e-9)));
         symbols[k] = static_cast<int>(std::min(a, 1e6)) * (x < 0 ? -1 : 1);
     }
     int end = p_.sh_components;
     double gain = 0;  // of keeping everything from `k` on, against zeros, in bits
     for (int k = p_.sh_components - 1; k >= 0; --k) {
-        const double x = t.coefficients[k] / step_size;
+        const double x = static_cast<double>(t.coefficients[k]) / step_size;
         const double saved = w * (x * x - (x - symbols[k]) * (x - symbols[k]));
         gain += saved - (symbols[k] ? 4.5 + 2 * std::log2(std::abs(static_cast<double>(symbols[k]))) : 0.5);
         if (gain <= 0) {

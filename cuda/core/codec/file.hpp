@@ -1,0 +1,50 @@
+// The container: header, section table, payloads. FORMAT.md is the specification.
+#pragma once
+#include <string>
+
+#include "decoder.hpp"
+
+namespace gsz {
+
+struct FormatFault {  // what the caller turns into its own typed error
+    enum Kind { BAD_MAGIC, TRUNCATED, CORRUPT, UNSUPPORTED };
+    Kind kind;
+    std::string field, expected, found;
+};
+
+inline constexpr int FORMAT_VERSION = 1;
+inline constexpr size_t FIXED_HEADER = 284, TABLE_ENTRY = 24;
+inline constexpr int MAX_LAYERS = 4;
+inline constexpr size_t MAX_SPLATS_PER_BYTE = 64;  // of a geometry chunk, plus as many for free
+enum SectionType : uint16_t { SECTION_BASIS = 1, SECTION_GEOMETRY = 2, SECTION_HARMONICS = 3, SECTION_ANCILLARY = 0x8000 };
+
+uint32_t crc32(const uint8_t *data, size_t size);
+
+struct Section {
+    uint16_t type, version;
+    uint32_t block;
+    uint16_t layer;
+    uint32_t splats, size, crc;
+    size_t offset;
+    bool present;  // wholly inside the bytes at hand
+};
+
+struct File {
+    Params params;
+    bool antialiased = false;
+    std::vector<int> lowest_class;  // by layer
+    std::vector<Section> sections;
+    std::vector<BlockLayout> blocks;  // rows of what is present, data pointing into the file
+    size_t splats = 0;                // in the whole file
+    size_t rows = 0;                  // in the chunks that are present
+    size_t chunks = 0, chunks_total = 0;
+};
+
+// Checks everything but the symbols; throws FormatFault. A file that ends at the end of one of its chunks is taken as
+// far as it goes; one that ends elsewhere only with `partial`.
+File parse(const uint8_t *data, size_t size, bool partial, size_t max_splats);
+
+std::vector<uint8_t> encode_basis(const std::vector<int8_t> &basis, int rows, int columns);
+std::vector<int8_t> decode_basis(const uint8_t *data, size_t size, int rows, int columns);
+
+}  // namespace gsz

@@ -1,0 +1,193 @@
+"""The whole pipeline: scene to bytes and back.
+
+    Scene ─ measure ─► weights ─ slope ─► kept splats, classes ─► coder ─► chunks ─► bytes
+                                   ▲          │ decode, refit colours to the renders, code again
+                                   └── rate control (quality | target size | target PSNR)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+from . import errors
+from ._native import core, threads
+from .bitstream import container
+from .cameras import Camera
+from .config import CompressOptions
+from .errors import InputError
+from .encoder import Encoded, Encoder, plan
+from .rate import search
+from .scene import Scene
+from .version import VERSION
+
+MAX_SPLATS = 1 << 26
+"""No file claims more than this without being refused."""
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """What `compress_scene` made.
+
+    Attributes:
+        data: the file.
+        splats_in, splats_out: Gaussians of the input and of the file.
+        sh_degree: of the file.
+        quality: the setting, None where a target took its place.
+        psnr_estimate: dB, mean over views of the file's renders against the input's; None with effort "fast".
+    """
+
+    data: bytes
+    splats_in: int
+    splats_out: int
+    sh_degree: int
+    quality: float | None
+    psnr_estimate: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """A decoded file: `chunks` of its `chunks_total` chunks were there."""
+
+    scene: Scene
+    chunks: int
+    chunks_total: int
+
+
+@dataclass(frozen=True)
+class SectionInfo:
+    """One section of a file; `bits_per_splat` of the splats in the file, `share` of its bytes."""
+
+    kind: str
+    block: int
+    layer: int
+    splats: int
+    size_bytes: int
+    present: bool
+    bits_per_splat: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a file says of itself without being decoded."""
+
+    version: int
+    splats: int
+    sh_degree: int
+    antialiased: bool
+    size_bytes: int
+    blocks: int
+    layers: int
+    complete: bool
+    about: dict
+    sections: tuple[SectionInfo, ...]
+
+
+def compress(
+    scene: Scene,
+    options: CompressOptions = CompressOptions(),  # noqa: B008 - frozen
+    cameras: Sequence[Camera] | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> bytes:
+    """`compress_scene(...).data`: the file's bytes."""
+    return compress_scene(scene, options, cameras, progress).data
+
+
+def compress_scene(
+    scene: Scene,
+    options: CompressOptions = CompressOptions(),  # noqa: B008 - frozen
+    cameras: Sequence[Camera] | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> Compressed:
+    """Compresses a trained scene; no photographs, no GPU.
+
+    Args:
+        scene: finite values only (`gscompress.io.read` drops other rows and counts them).
+        options: what to aim at.
+        cameras: views that matter most, for example those of training; None to synthesise all.
+        progress: called with a stage's name and the share of the whole that is done.
+
+    Raises:
+        InputError: the scene holds values that are not finite, or a target can not be reached.
+    """
+    if not scene.finite().all():
+        raise InputError(f"scene: expected finite values, found {int((~scene.finite()).sum())} Gaussians that are not")
+    tell = progress or (lambda stage, share: None)
+    if len(scene) == 0:
+        return Compressed(Encoded.empty(scene).pack({}), 0, 0, scene.sh_degree, options.quality, None)
+    encoder = Encoder.open(scene, plan(options.effort, len(scene)), cameras, lambda share: tell("measuring", 0.35 * share))
+    file = search(encoder, options, lambda share: tell("encoding", 0.35 + 0.65 * share))
+    about: dict = {"encoder": f"gscompress {VERSION}", "splats_in": len(scene), "effort": options.effort}
+    aimed = options.target_size is None and options.target_psnr is None
+    if aimed:
+        about["quality"] = options.quality
+    data = file.pack(about)
+    tell("done", 1.0)
+    return Compressed(data, len(scene), len(file.order), scene.sh_degree, options.quality if aimed else None, file.psnr)
+
+
+def decode(data: bytes, name: str = "<bytes>", partial: bool = False) -> Decoded:
+    """The scene of a file, or of as many of its chunks as are there.
+
+    Args:
+        data: the file. One that ends where a chunk ends decodes to the whole scene at lower quality.
+        name: the file's name, for errors.
+        partial: also take a file that ends in the middle of a chunk.
+
+    Raises:
+        BadMagic, Truncated, Corrupt, Unsupported.
+    """
+    out = core().decode(bytes(data), partial, MAX_SPLATS, threads())
+    if len(out) == 4:
+        kind, field, expected, found = out
+        raise (errors.BadMagic, errors.Truncated, errors.Corrupt, errors.Unsupported)[kind](name, field, expected, found)
+    *arrays, antialiased, chunks, chunks_total = out
+    return Decoded(Scene(*arrays, antialiased=antialiased), chunks, chunks_total)
+
+
+def decompress(data: bytes, name: str = "<bytes>") -> Scene:
+    """The scene of a file; see `decode`."""
+    return decode(data, name).scene
+
+
+def describe(data: bytes, name: str = "<bytes>") -> Description:
+    """Header and sections of a file, cut or whole, without decoding its chunks.
+
+    Raises:
+        BadMagic, Truncated, Corrupt, Unsupported.
+    """
+    file = container.parse(data, name, partial=True)
+    header = file.header
+    about: dict = {}
+    for section in file.sections:
+        if section.kind == container.ABOUT and section.present:
+            about = _about(section.payload, name)
+    splats = max(header.splats, 1)
+    total = container.FIXED_HEADER + len(file.sections) * container.ENTRY.size + sum(s.size for s in file.sections)
+    infos = [SectionInfo("header", 0, 0, 0, total - sum(s.size for s in file.sections), True, 0.0, 0.0)]
+    for s in file.sections:
+        infos.append(SectionInfo(container.KINDS.get(s.kind, f"type {s.kind}"), s.block, s.layer, s.splats, s.size, s.present, 0.0, 0.0))
+    infos = [
+        SectionInfo(i.kind, i.block, i.layer, i.splats, i.size_bytes, i.present, 8 * i.size_bytes / splats, i.size_bytes / total)
+        for i in infos
+    ]
+    return Description(
+        container.VERSION, header.splats, header.sh_degree, header.antialiased, len(data), header.blocks,
+        len(header.lowest_class), file.complete, about, tuple(infos),
+    )  # fmt: skip
+
+
+def _about(payload: bytes, name: str) -> dict:
+    try:
+        about = json.loads(payload)
+    except ValueError as error:
+        raise errors.Corrupt(name, "about", "JSON", str(error)) from error
+    return about if isinstance(about, dict) else {}
+
+
+__all__ = [
+    "Compressed", "Decoded", "Description", "SectionInfo", "compress", "compress_scene", "decode", "decompress", "describe",
+]  # fmt: skip

@@ -1,0 +1,37 @@
+"""Options of the encoder. The same frozen dataclass serves the Python API and the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .errors import InputError
+
+EFFORTS = ("fast", "normal", "max")
+
+
+@dataclass(frozen=True)
+class CompressOptions:
+    """What `compress` aims at. At most one of `target_size` and `target_psnr`; either takes the place of `quality`.
+
+    Raises:
+        InputError: a value out of range, or two targets.
+    """
+
+    quality: float | None = field(default=50.0, metadata={"help": "1 (small) to 100 (faithful); each step is 0.3 dB or so"})
+    target_size: int | None = field(default=None, metadata={"help": "largest size of the file, for example 2.5MB"})
+    target_psnr: float | None = field(default=None, metadata={"help": "PSNR in dB against the input's own renders"})
+    effort: str = field(default="normal", metadata={"help": "fast: no renders; normal; max: more views and fitting"})
+
+    def __post_init__(self) -> None:
+        if self.target_size is not None and self.target_psnr is not None:
+            raise InputError("target_size, target_psnr: expected at most one, found both")
+        if self.target_size is None and self.target_psnr is None and self.quality is None:
+            raise InputError("quality: expected 1 to 100, found None and no target")
+        if self.quality is not None and not 1 <= self.quality <= 100:
+            raise InputError(f"quality: expected 1 to 100, found {self.quality:g}")
+        if self.target_size is not None and self.target_size < 1:
+            raise InputError(f"target_size: expected a positive number of bytes, found {self.target_size}")
+        if self.target_psnr is not None and not 10 <= self.target_psnr <= 70:
+            raise InputError(f"target_psnr: expected 10 to 70 dB, found {self.target_psnr:g}")
+        if self.effort not in EFFORTS:
+            raise InputError(f"effort: expected {', '.join(EFFORTS)}, found {self.effort}")

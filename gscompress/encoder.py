@@ -1,0 +1,260 @@
+"""From a measured scene and a slope (lambda, distortion per bit) to a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ._native import core, threads
+from .bitstream.container import ABOUT, BASIS, GEOMETRY, HARMONICS, VALUE_LIMIT, Header, Section, pack
+from .cameras import Camera
+from .evaluate.metrics import mean_psnr, psnr
+from .model.canonical import COLOR_AXES, OPACITY_CEILING, OPACITY_FLOOR, CanonicalSplats, canonical
+from .model.harmonics import fit_basis, to_basis
+from .model.prediction import DEFAULT, fit_predictor
+from .model.voxels import Grid, Layout, fit_grid, layout
+from .model.weights import BlurModel, Weights, fit_blur, kept, precision_classes, slope_for, with_prior
+from .render import render, synthesise
+from .scene import SH_C0, Scene
+from .train.measure import Measured, measure
+from .train.refit import refit
+
+ONE = 4096
+"""Fixed point of the bitstream."""
+
+LOG2_STEPS = {"scale": -53, "rotation": -241, "opacity": -60, "position": -114, "color": 280, "sh": 320}
+"""Steps at class 0 in 1/256 octave. High-rate theory (model/weights.py) gives them up to small constants, measured."""
+
+BLUR_SIGMA = 0.8
+"""Detail below this many pixels is hidden: 0.55 by the rasteriser's dilation, the rest by the pixel itself."""
+
+MAX_VOXELS = 1 << 26
+CLOSE_PSNR = 100.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much work an effort stands for.
+
+    Attributes:
+        given: at most this many of the caller's cameras are used.
+        synthesised: cameras added to them; `alone` where there are none.
+        width: of synthesised images, px.
+        rarity, prior: see `model.weights.with_prior`; the prior is stronger without the caller's cameras.
+        iterations: of the colour fit.
+        fitted: fit the predictor to the scene in a pass of its own.
+    """
+
+    given: int
+    synthesised: int
+    alone: int
+    width: int
+    rarity: float
+    prior: float
+    prior_alone: float
+    iterations: int
+    fitted: bool
+
+
+def plan(effort: str, splats: int) -> Plan:
+    """The plan of an effort; fewer views where every one is slow."""
+    share = min(1.0, 400_000 / max(splats, 1))
+    if effort == "fast":
+        return Plan(8, 2, 8, 320, 0.5, 0.02, 0.05, 0, False)
+    if effort == "normal":
+        return Plan(max(12, round(48 * share)), max(6, round(24 * share)), max(16, round(48 * share)), 640, 0.5, 0.01, 0.03, 5, True)
+    return Plan(128, 48, 96, 640, 0.5, 0.01, 0.03, 16, True)
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """A file before packing.
+
+    Attributes:
+        header, sections: see bitstream/container.py.
+        order: int64 [M], rows of the input scene in the file's order.
+        psnr: dB against the input's renders, None where not measured.
+    """
+
+    header: Header
+    sections: list[Section]
+    order: np.ndarray
+    psnr: float | None = None
+
+    @staticmethod
+    def empty(scene: Scene) -> Encoded:
+        """The file of a scene without Gaussians."""
+        header = Header(
+            0, scene.sh_degree, 0, 1, (0,), 1, (0.0, 0.0, 0.0), 1.0, (0, 0, 0), 1, 0, tuple(LOG2_STEPS.values()), (0,) * 7,
+            (0,) * 77, scene.antialiased,
+        )  # fmt: skip
+        return Encoded(header, [Section(GEOMETRY, 0, 0, 0, b"")], np.zeros(0, np.int64))
+
+    def pack(self, about: dict) -> bytes:
+        """The file's bytes, with `about` as the encoder's own note."""
+        extra = [Section(ABOUT, 0, 0, 0, json.dumps(about, separators=(",", ":")).encode())] if about else []
+        return pack(self.header, self.sections + extra)
+
+    def decode(self) -> Scene:
+        """The scene that a decoder gives."""
+        *arrays, antialiased, _, _ = core().decode(self.pack({}), False, 1 << 31, threads())
+        return Scene(*arrays, antialiased=antialiased)
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """A scene with its weights, ready to be encoded at any slope."""
+
+    scene: Scene
+    plan: Plan
+    measured: Measured
+    weights: Weights
+    judges: tuple[int, ...]
+
+    @staticmethod
+    def open(scene: Scene, plan: Plan, cameras: Sequence[Camera] | None, progress: Callable[[float], None]) -> Encoder:
+        """Measures `scene` from the given cameras and from synthesised ones."""
+        given = _spread(list(cameras or []), plan.given)
+        height = plan.width * 5 // 8
+        extra = synthesise(scene, plan.synthesised if given else plan.alone, width=plan.width, height=height)
+        measured = measure(scene, given + extra, progress)
+        prior = plan.prior if given else plan.prior_alone
+        weights = with_prior(scene, measured.weights, len(measured.cameras), measured.views_seen, plan.rarity, prior)
+        return Encoder(scene, plan, measured, weights, tuple(range(len(given) or len(extra))))
+
+    def slope(self, psnr: float) -> float:
+        """The lambda that should give `psnr` dB."""
+        return slope_for(self.weights, self.scene.sh[:, 1:].reshape(len(self.scene), -1) ** 2, psnr)
+
+    def encode(self, slope: float, iterations: int, progress: Callable[[float], None]) -> Encoded:
+        """The file at `slope`, colours fitted in `iterations` steps."""
+        rows = np.flatnonzero(kept(self.weights, slope))
+        if len(rows) == 0:
+            rows = np.array([int(np.argmax(self.weights.energy))])
+        weights = self.weights.select(rows)
+        draft = Draft.of(canonical(self.scene.select(rows)), weights, slope, self.scene)
+        predictor, components = DEFAULT, draft.basis.shape[0]
+        if self.plan.fitted:
+            trial = draft.run(predictor, components)
+            predictor, components = fit_predictor(trial.normal), trial.components
+        run = draft.run(predictor, components)
+        file = draft.file(run, predictor, rows, self.scene.antialiased)
+        progress(0.2)
+        if iterations:
+            decoded = file.decode()
+            fitted = refit(decoded, self.measured.cameras, self.measured.images, iterations, lambda s: progress(0.2 + 0.7 * s))
+            draft = draft.recolored(fitted)
+            file = draft.file(draft.run(predictor, run.components), predictor, rows, self.scene.antialiased)
+        progress(1.0)
+        return file
+
+    def judge(self, file: Encoded) -> Encoded:
+        """`file` with its PSNR, over the caller's cameras if there are any."""
+        decoded = file.decode()
+        values = [psnr(render(decoded, self.measured.cameras[i]).image, self.measured.images[i]) for i in self.judges]
+        return replace(file, psnr=min(mean_psnr(values), CLOSE_PSNR))
+
+
+def _spread(cameras: list[Camera], count: int) -> list[Camera]:
+    """At most `count` of the cameras, evenly from the list."""
+    if len(cameras) <= count:
+        return cameras
+    return [cameras[i] for i in np.linspace(0, len(cameras) - 1, count).round().astype(int)]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What the coder gave: chunks by block and layer, bits by group, normal equations, basis rows in use."""
+
+    geometry: list[list[bytes]]
+    harmonics: list[list[bytes]]
+    bits: np.ndarray
+    normal: np.ndarray
+    components: int
+
+
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """Everything the coder wants to know of the kept splats, in the file's order."""
+
+    splats: CanonicalSplats
+    codes: np.ndarray
+    grid: Grid
+    layout: Layout
+    classes: np.ndarray
+    ratios: np.ndarray
+    blur: BlurModel
+    basis: np.ndarray
+    coefficients: np.ndarray
+    mean: tuple[int, ...]
+    sh_degree: int
+
+    @staticmethod
+    def of(splats: CanonicalSplats, weights: Weights, slope: float, scene: Scene) -> Draft:
+        """Classes, voxels, order and bases for `splats`."""
+        grid = fit_grid(splats.means)
+        codes = grid.morton(splats.means)
+        classes = np.stack([precision_classes(weights.energy, slope), precision_classes(weights.color * SH_C0**2 * 12, slope)], axis=1)
+        arranged = layout(codes, classes[:, 0])
+        o = arranged.order
+        ratios = np.stack([weights.energy, weights.color], axis=1)[o] / slope
+        basis = fit_basis(splats.sh_rest, weights.color / slope)
+        certain = ratios[:, 0] / (1 + ratios[:, 0])
+        ordered = splats.select(o)
+        mean = np.clip(np.round(certain @ ordered.values / max(certain.sum(), 1e-30) * ONE), -VALUE_LIMIT, VALUE_LIMIT)
+        return Draft(
+            ordered, codes[o], grid, arranged, classes[o], ratios,
+            fit_blur(splats.means, weights.footprint, weights.energy, weights.view_centre), basis,
+            to_basis(ordered.sh_rest, basis), tuple(int(m) for m in mean), scene.sh_degree,
+        )  # fmt: skip
+
+    def recolored(self, decoded: Scene) -> Draft:
+        """The draft with the constant colours and opacities of `decoded`, whose rows are in the file's order."""
+        values = self.splats.values.copy()
+        opacities = 1 / (1 + np.exp(-decoded.opacity_logits.astype(np.float64)))
+        values[:, 3] = np.log2(np.clip(opacities, OPACITY_FLOOR, OPACITY_CEILING))
+        values[:, 4:] = decoded.sh[:, 0].astype(np.float64) @ COLOR_AXES.T
+        return replace(self, splats=replace(self.splats, values=values))
+
+    def header(self, predictor: np.ndarray, components: int, antialiased: bool = False) -> Header:
+        """The header of the file."""
+        centre = np.clip(np.round((self.blur.centre - np.array(self.grid.origin)) / self.grid.voxel), -MAX_VOXELS, MAX_VOXELS)
+        radius = float(np.clip(np.round(self.blur.radius / self.grid.voxel), 1, MAX_VOXELS))
+        footprint = np.round(np.log2(BLUR_SIGMA * self.blur.scale * self.grid.voxel) * ONE)
+        return Header(
+            len(self.codes), self.sh_degree, components, self.grid.depth, tuple(self.layout.lowest_class),
+            len(self.layout.block_layers), self.grid.origin, self.grid.voxel, (int(centre[0]), int(centre[1]), int(centre[2])),
+            int(radius), int(np.clip(footprint, -(128 << 12), 128 << 12)), tuple(LOG2_STEPS.values()), self.mean,
+            tuple(int(c) for c in predictor.ravel()), antialiased,
+        )  # fmt: skip
+
+    def run(self, predictor: np.ndarray, components: int) -> Run:
+        """Codes every chunk."""
+        header = self.header(predictor, components)
+        basis = np.ascontiguousarray(self.basis[:components])
+        rest = 3 * ((self.sh_degree + 1) ** 2 - 1)
+        params = core().Params.make(
+            header.depth, list(header.origin), header.voxel, rest // 3, list(header.log2_step), list(header.view_centre),
+            header.view_radius, header.log2_footprint, list(header.mean), np.ascontiguousarray(predictor), basis.reshape(components, rest),
+        )  # fmt: skip
+        s = self.splats
+        return Run(*core().encode(
+            params, list(self.layout.lowest_class), self.layout.block_layers, self.codes, s.values, s.axes, s.means, self.ratios,
+            self.classes, np.ascontiguousarray(self.coefficients[:, :components]), threads(),
+        ))  # fmt: skip
+
+    def file(self, run: Run, predictor: np.ndarray, rows: np.ndarray, antialiased: bool) -> Encoded:
+        """The sections in their order: basis, geometry layer by layer, harmonics layer by layer."""
+        components = run.components
+        counts = self.layout.block_layers
+        sections = []
+        if components:
+            sections.append(Section(BASIS, 0, 0, 0, core().encode_basis(np.ascontiguousarray(self.basis[:components]))))
+        for kind, chunks in ((GEOMETRY, run.geometry), (HARMONICS, run.harmonics if components else [])):
+            for layer in range(len(self.layout.lowest_class)):
+                for block in range(len(chunks)):
+                    sections.append(Section(kind, block, layer, counts[block][layer], chunks[block][layer]))
+        return Encoded(self.header(predictor, components, antialiased), sections, rows[self.layout.order])

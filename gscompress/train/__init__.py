@@ -1,0 +1,1 @@
+"""Fitting a scene's values to renders: what the closed form needs of it. Rate-distortion training builds on this."""

@@ -1,0 +1,3 @@
+"""The one place that names the release."""
+
+VERSION = "0.1.0"

@@ -17,12 +17,12 @@ from .cameras import Camera
 from .config import CompressOptions
 from .render import render
 from .scene import Scene
+from .version import VERSION as __version__
 
 if TYPE_CHECKING:
     from .codec import compress, decompress
     from .loading import load
 
-__version__ = "0.1.0"
 __all__ = ["Camera", "CompressOptions", "Scene", "__version__", "compress", "decompress", "load", "render"]
 
 _LAZY = {"compress": ".codec", "decompress": ".codec", "load": ".loading"}

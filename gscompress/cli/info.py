@@ -63,15 +63,15 @@ def _gsz(args: argparse.Namespace) -> None:
         return
     _print_head(report)
     print(f"  version  {found.version}, {plural(found.blocks, 'block')} of {plural(found.layers, 'layer')}")
-    for key, value in found.about.items():
-        print(f"  {str(key)[:7]:<7}  {value}")
+    if found.about:
+        print("  about    " + ", ".join(f"{key} {value}" for key, value in found.about.items()))
     present = sum(s.present for s in found.sections)
     print(f"  sections {present} of {len(found.sections)} are there" + ("" if found.complete else ": the file is cut"))
     print(f"\n  {'section':<18} {'block':>5} {'layer':>5} {'splats':>10} {'bytes':>12} {'bits/splat':>10} {'share':>7}")
     for s in found.sections:
         print(
-            f"  {s.kind:<18} {_or_dash(s.block):>5} {_or_dash(s.layer):>5} {_or_dash(s.splats):>10} {s.size_bytes:>12,} "
-            f"{_or_dash(s.bits_per_splat, '.2f'):>10} {_or_dash(s.share, '.1%'):>7}" + ("" if s.present else "  missing")
+            f"  {s.kind:<18} {s.block:>5} {s.layer:>5} {f'{s.splats:,}' if s.splats else '-':>10} {s.size_bytes:>12,} "
+            f"{s.bits_per_splat:>10.2f} {s.share:>7.1%}" + ("" if s.present else "  missing")
         )
 
 
@@ -108,7 +108,3 @@ def _print_head(report: dict[str, Any]) -> None:
     print(f"  splats   {report['splats']:,}, SH degree {report['sh_degree']}" + (", antialiased" if report["antialiased"] else ""))
     if each is not None:
         print(f"  each     {each:.2f} bytes")
-
-
-def _or_dash(value: Any, form: str = ",") -> str:
-    return "-" if value is None else format(value, form)

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,7 +78,7 @@ def test_progress_is_for_terminals(monkeypatch, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def start(*arguments: object, cwd, **settings) -> subprocess.Popen[bytes]:
+def start(*arguments: object, cwd: Path, **settings: Any) -> subprocess.Popen[bytes]:
     """The program in a process of its own, away from the source tree."""
     command = [sys.executable, "-m", "gscompress", *map(str, arguments)]
     return subprocess.Popen(command, cwd=cwd, stderr=subprocess.PIPE, **settings)

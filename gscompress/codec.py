@@ -11,14 +11,13 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-
 from . import errors
 from ._native import core, threads
 from .bitstream import container
 from .cameras import Camera
 from .config import CompressOptions
-from .errors import InputError
 from .encoder import Encoded, Encoder, plan
+from .errors import InputError
 from .rate import search
 from .scene import Scene
 from .version import VERSION

@@ -141,13 +141,13 @@ class Encoder:
             trial = draft.run(predictor, components)
             predictor, components = fit_predictor(trial.normal), trial.components
         run = draft.run(predictor, components)
-        file = draft.file(run, predictor, rows, self.scene.antialiased)
+        file = draft.file(run, components, predictor, rows, self.scene.antialiased)
         progress(0.2)
         if iterations:
             decoded = file.decode()
             fitted = refit(decoded, self.measured.cameras, self.measured.images, iterations, lambda s: progress(0.2 + 0.7 * s))
             draft = draft.recolored(fitted)
-            file = draft.file(draft.run(predictor, run.components), predictor, rows, self.scene.antialiased)
+            file = draft.file(draft.run(predictor, components), components, predictor, rows, self.scene.antialiased)
         progress(1.0)
         return file
 
@@ -246,9 +246,11 @@ class Draft:
             self.classes, np.ascontiguousarray(self.coefficients[:, :components]), threads(),
         ))  # fmt: skip
 
-    def file(self, run: Run, predictor: np.ndarray, rows: np.ndarray, antialiased: bool) -> Encoded:
-        """The sections in their order: basis, geometry layer by layer, harmonics layer by layer."""
-        components = run.components
+    def file(self, run: Run, components: int, predictor: np.ndarray, rows: np.ndarray, antialiased: bool) -> Encoded:
+        """The sections in their order: basis, geometry layer by layer, harmonics layer by layer.
+
+        `components` is what `run` was coded with, because the coder's contexts depend on it, used or not.
+        """
         counts = self.layout.block_layers
         sections = []
         if components:

@@ -27,7 +27,8 @@ ANCILLARY = 0x8000
 """Types from here on may be skipped by a decoder that does not know them."""
 KINDS = {BASIS: "basis", GEOMETRY: "geometry", HARMONICS: "harmonics", ABOUT: "about"}
 
-assert FIXED_HEADER == 284 and ENTRY.size == 24
+assert FIXED_HEADER == 284
+assert ENTRY.size == 24
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,66 @@
+"""From the encoder's frozen dataclass to flags and back, so that a flag's help and default are written once."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+from ..config import EFFORTS, CompressOptions
+from .sizes import parse_size
+
+
+def add_compress_options(parser: argparse.ArgumentParser) -> None:
+    """Adds a flag for every field of `CompressOptions`; the three aims exclude each other."""
+    documented = {f.name: f for f in fields(CompressOptions)}
+    aims = parser.add_mutually_exclusive_group()
+
+    def add(to: Any, *flags: str, field: str, **settings: Any) -> None:
+        known = documented.pop(field)
+        default = "" if known.default is None else f" (default: {_shown(known.default)})"
+        help_text = known.metadata.get("help", field.replace("_", " ")).replace("%", "%%")
+        to.add_argument(*flags, dest=field, default=None, help=help_text + default, **settings)
+
+    add(aims, "-q", "--quality", field="quality", type=_number, metavar="Q")
+    add(aims, "--target-size", field="target_size", type=_size, metavar="SIZE")
+    add(aims, "--target-psnr", field="target_psnr", type=_number, metavar="DB")
+    add(parser, "--effort", field="effort", choices=EFFORTS)
+    for name, known in documented.items():  # what a later version adds needs no line here
+        kind: Callable[[str], Any] = type(known.default) if isinstance(known.default, (int, float, str)) else str
+        add(parser, f"--{name.replace('_', '-')}", field=known.name, type=kind)
+
+
+def compress_options(args: argparse.Namespace) -> CompressOptions:
+    """The options that the flags ask for; what was not given keeps its default.
+
+    Raises:
+        InputError: a value out of range.
+    """
+    given = {f.name: getattr(args, f.name) for f in fields(CompressOptions)}
+    return CompressOptions(**{name: value for name, value in given.items() if value is not None})
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, found {text!r}") from None
+
+
+def _size(text: str) -> int:
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def positive(text: str) -> int:
+    """An argparse type: an integer of at least 1."""
+    if not (text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more, found {text!r}")
+    return int(text)

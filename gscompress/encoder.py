@@ -46,7 +46,8 @@ class Plan:
         given: at most this many of the caller's cameras are used.
         synthesised: cameras added to them; `alone` where there are none.
         width: of synthesised images, px.
-        rarity, prior: see `model.weights.with_prior`; the prior is stronger without the caller's cameras.
+        rarity, prior: see `model.weights.with_prior`, beside the caller's cameras.
+        rarity_alone, prior_alone: without them; the views are guesses then, so they count for less.
         iterations: of the colour fit.
         fitted: fit the predictor to the scene in a pass of its own.
     """
@@ -57,6 +58,7 @@ class Plan:
     width: int
     rarity: float
     prior: float
+    rarity_alone: float
     prior_alone: float
     iterations: int
     fitted: bool
@@ -64,12 +66,13 @@ class Plan:
 
 def plan(effort: str, splats: int) -> Plan:
     """The plan of an effort; fewer views where every one is slow."""
-    share = min(1.0, 400_000 / max(splats, 1))
+    share = min(1.0, 300_000 / max(splats, 1))
     if effort == "fast":
-        return Plan(8, 2, 8, 320, 0.5, 0.02, 0.05, 0, False)
+        return Plan(8, 2, 8, 320, 0.5, 0.02, 0.5, 0.05, 0, False)
     if effort == "normal":
-        return Plan(max(12, round(48 * share)), max(6, round(24 * share)), max(16, round(48 * share)), 640, 0.25, 0.01, 0.03, 5, True)
-    return Plan(128, 48, 96, 640, 0.25, 0.01, 0.03, 16, True)
+        views, extra, alone = max(12, round(48 * share)), max(4, round(12 * share)), max(16, round(48 * share))
+        return Plan(views, extra, alone, 640, 0.0, 0.003, 0.5, 0.03, max(3, round(10 * share)), True)
+    return Plan(128, 32, 96, 640, 0.0, 0.003, 0.5, 0.03, 24, True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,8 +127,8 @@ class Encoder:
         height = plan.width * 5 // 8
         extra = synthesise(scene, plan.synthesised if given else plan.alone, width=plan.width, height=height)
         measured = measure(scene, given + extra, [1.0] * len(given) + [EXTRA_IMPORTANCE if given else 1.0] * len(extra), progress)
-        prior = plan.prior if given else plan.prior_alone
-        weights = with_prior(scene, measured.weights, measured.views, measured.views_seen, plan.rarity, prior)
+        rarity, prior = (plan.rarity, plan.prior) if given else (plan.rarity_alone, plan.prior_alone)
+        weights = with_prior(scene, measured.weights, measured.views, measured.views_seen, rarity, prior)
         return Encoder(scene, plan, measured, weights, tuple(range(len(given) or len(extra))))
 
     def slope(self, psnr: float) -> float:

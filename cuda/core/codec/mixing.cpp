@@ -10,7 +10,7 @@ Tables::Tables() {
         squash[i] = static_cast<uint16_t>(s < 32 ? 32 : (s > 65504 ? 65504 : s));
         cost[i] = static_cast<float>(-det_log(p) * LOG2_E);
     }
-    for (int n = 0; n < 256; ++n) rate[n] = static_cast<uint16_t>(std::floor(65536 / (n + 1.6) + 0.5));
+    for (int n = 0; n < 256; ++n) rate[n] = static_cast<uint16_t>(std::floor(65536 / (n + 2.0) + 0.5));
 }
 
 const Tables &tables() {

@@ -16,7 +16,7 @@ struct Tables {
     std::array<int16_t, 4096> stretch;    // ln(p / (1 - p)) * 256 of p = (i + 1/2) / 4096
     std::array<uint16_t, 4096> squash;    // 65536 / (1 + exp(-(i - 2048) / 256)), within [32, 65504]
     std::array<float, 4096> cost;         // bits of an event of probability (i + 1/2) / 4096 (encoder only)
-    std::array<uint16_t, 256> rate;       // 65536 / (n + 1.6)
+    std::array<uint16_t, 256> rate;       // 65536 / (n + 2)
     Tables();
 };
 const Tables &tables();

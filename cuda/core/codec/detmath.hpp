@@ -1,6 +1,6 @@
 // Elementary functions from IEEE-754 double +, -, *, / and sqrt alone, so that every compiler, CPU and WebAssembly
 // engine rounds alike (this file must be compiled without contraction and without fast-math). FORMAT.md, "Arithmetic",
-// gives the same formulas; gscompress/model/detmath.py is the Python twin.
+// gives the same formulas; gscompress/detmath.py is the Python twin.
 #pragma once
 #include <bit>
 #include <cmath>

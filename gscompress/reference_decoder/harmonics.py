@@ -1,0 +1,83 @@
+"""Harmonics beyond the constant: how many coefficients of the file's basis, then their values (FORMAT.md, "Harmonics")."""
+
+from __future__ import annotations
+
+from ..entropy.mixing import BitIO, Mixed
+from ..entropy.range_coder import StreamFault
+from ..entropy.symbols import NODE_SIGN, SIGNED_NODES, code_magnitude, code_signed
+from ..model.cells import Cell, drift
+from ..model.steps import FIXED_BITS, ONE, clip
+
+
+def log_bucket(n: int) -> int:
+    """0, 1, 2, then two a octave."""
+    if n < 3:
+        return n
+    k = n.bit_length() - 1
+    return min(2 * k + (n >> (k - 1) & 1), 15)
+
+
+class HarmonicsDecoder:
+    """One block's; splats come in the order of the geometry."""
+
+    def __init__(self, components: int) -> None:
+        self._components = components
+        self._count = Mixed(64, (1, 16, 64, 128))
+        self._value = Mixed(SIGNED_NODES, (64, 256, 256, 64, 49))
+        self._previous = [0] * components
+        self._previous_count = 0
+
+    def decode(self, io: BitIO, color_class: int, cell: Cell) -> list[int]:
+        """The coefficients of one splat, in steps.
+
+        Args:
+            color_class: of the splat.
+            cell: the smallest one around it, after all the geometry of the block.
+
+        Raises:
+            StreamFault: more coefficients than the basis has.
+        """
+        n = self._code_count(io, color_class, cell)
+        model, previous = self._value, self._previous
+        out = [0] * self._components
+        a = b = 0  # magnitudes of the two coefficients before
+        bucket = log_bucket(n)
+        for k in range(n):
+            p = previous[k]
+            energy = min(a, 3) * 4 + min(b, 3)
+            where = model.at((
+                k,
+                energy * 16 + bucket,
+                min(a + b, 7) * 16 + color_class + 128 * (k < 3),
+                min(abs(p), 3) * 16 + energy,
+                (clip(p, -3, 3) + 3) * 7 + min(k, 6),
+            ))  # fmt: skip
+            if k == n - 1:  # the last one is not zero
+                negative = model.code(io, where, NODE_SIGN)
+                v = code_magnitude(io, model, where)
+                v = -v if negative else v
+            else:
+                v = code_signed(io, model, where)
+            out[k] = v
+            a, b = abs(v), a
+        self._previous, self._previous_count = out, n
+        cell.sh_count = drift(cell.sh_count, n * ONE, clip(cell.count, 1, 16))
+        return out
+
+    def _code_count(self, io: BitIO, color_class: int, cell: Cell) -> int:
+        components, model = self._components, self._count
+        near = log_bucket(clip((cell.sh_count + ONE // 2) >> FIXED_BITS, 0, components))
+        before = log_bucket(self._previous_count)
+        where = model.at((0, color_class, near * 4 + min(before, 3), color_class * 8 + before // 2))
+        if model.code(io, where, 0):
+            return 0
+        bucket = 0
+        while (2 << bucket) <= components and model.code(io, where, 1 + bucket):
+            bucket += 1
+        n = 1
+        for i in range(bucket - 1, -1, -1):
+            place = 0 if i == bucket - 1 else 1 + (n & 1) if i == bucket - 2 else 3
+            n = n << 1 | model.code(io, where, 8 + bucket * 8 + place)
+        if n > components:
+            raise StreamFault("a splat has more harmonics than the file's basis")
+        return n

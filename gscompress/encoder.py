@@ -25,11 +25,14 @@ from .train.refit import refit
 ONE = 4096
 """Fixed point of the bitstream."""
 
-LOG2_STEPS = {"scale": -53, "rotation": -241, "opacity": -60, "position": -114, "color": 280, "sh": 320}
+LOG2_STEPS = {"scale": -53, "rotation": -241, "opacity": -60, "position": -114, "color": 180, "sh": 320}
 """Steps at class 0 in 1/256 octave. High-rate theory (model/weights.py) gives them up to small constants, measured."""
 
 BLUR_SIGMA = 0.8
 """Detail below this many pixels is hidden: 0.55 by the rasteriser's dilation, the rest by the pixel itself."""
+
+EXTRA_IMPORTANCE = 0.25
+"""Of a synthesised view beside the caller's own."""
 
 MAX_VOXELS = 1 << 26
 CLOSE_PSNR = 100.0
@@ -65,8 +68,8 @@ def plan(effort: str, splats: int) -> Plan:
     if effort == "fast":
         return Plan(8, 2, 8, 320, 0.5, 0.02, 0.05, 0, False)
     if effort == "normal":
-        return Plan(max(12, round(48 * share)), max(6, round(24 * share)), max(16, round(48 * share)), 640, 0.5, 0.01, 0.03, 5, True)
-    return Plan(128, 48, 96, 640, 0.5, 0.01, 0.03, 16, True)
+        return Plan(max(12, round(48 * share)), max(6, round(24 * share)), max(16, round(48 * share)), 640, 0.25, 0.01, 0.03, 5, True)
+    return Plan(128, 48, 96, 640, 0.25, 0.01, 0.03, 16, True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,9 +123,9 @@ class Encoder:
         given = _spread(list(cameras or []), plan.given)
         height = plan.width * 5 // 8
         extra = synthesise(scene, plan.synthesised if given else plan.alone, width=plan.width, height=height)
-        measured = measure(scene, given + extra, progress)
+        measured = measure(scene, given + extra, [1.0] * len(given) + [EXTRA_IMPORTANCE if given else 1.0] * len(extra), progress)
         prior = plan.prior if given else plan.prior_alone
-        weights = with_prior(scene, measured.weights, len(measured.cameras), measured.views_seen, plan.rarity, prior)
+        weights = with_prior(scene, measured.weights, measured.views, measured.views_seen, plan.rarity, prior)
         return Encoder(scene, plan, measured, weights, tuple(range(len(given) or len(extra))))
 
     def slope(self, psnr: float) -> float:
@@ -145,7 +148,8 @@ class Encoder:
         progress(0.2)
         if iterations:
             decoded = file.decode()
-            fitted = refit(decoded, self.measured.cameras, self.measured.images, iterations, lambda s: progress(0.2 + 0.7 * s))
+            m = self.measured
+            fitted = refit(decoded, m.cameras, m.images, m.importance, iterations, lambda s: progress(0.2 + 0.7 * s))
             draft = draft.recolored(fitted)
             file = draft.file(draft.run(predictor, components), components, predictor, rows, self.scene.antialiased)
         progress(1.0)

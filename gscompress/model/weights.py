@@ -17,7 +17,7 @@ CLASSES = 16
 CLASS_OFFSET = 2.5
 """Class 0 stands for a weight of 2^(2 * 2.5) = 32 lambda: what is weaker costs more bits than it brings."""
 
-PRUNE_BITS = 40.0
+PRUNE_BITS = 80.0
 """A Gaussian stays if it brings at least this many bits' worth of distortion."""
 
 VALUES = 11
@@ -35,14 +35,14 @@ class Weights:
         color: float64 [N], distortion per squared error of its colour, one channel.
         footprint: float64 [N], size of a pixel at the Gaussian, world units.
         view_centre: float64 [3], the middle of the cameras, world units.
-        samples: pixels times channels of all views: distortion / samples is the mean squared error.
+        samples: pixels times channels of all views, each view counted with its importance: distortion / samples is the mean squared error.
     """
 
     energy: np.ndarray
     color: np.ndarray
     footprint: np.ndarray
     view_centre: np.ndarray
-    samples: int
+    samples: float
 
     def select(self, index: np.ndarray) -> Weights:
         """The rows that `index` names."""
@@ -83,7 +83,7 @@ def fit_blur(means: np.ndarray, footprint: np.ndarray, importance: np.ndarray, c
 
 
 def with_prior(
-    scene: Scene, weights: Weights, views: int, views_seen: np.ndarray, rarity: float, prior: float
+    scene: Scene, weights: Weights, views: float, views_seen: np.ndarray, rarity: float, prior: float
 ) -> Weights:
     """Weights that also hold for views which were not rendered.
 
@@ -96,7 +96,7 @@ def with_prior(
         prior: share of the weight that a Gaussian of its opacity and size has when it is in full view; a floor under the
             weights of what is hidden from the rendered views.
     """
-    common = (views / np.maximum(views_seen, 1.0)) ** rarity
+    common = (views / np.maximum(views_seen, min(1.0, views))) ** rarity
     energy, color = weights.energy * common, weights.color * common
     means = scene.means.astype(np.float64)
     strong = weights.energy > np.median(weights.energy)

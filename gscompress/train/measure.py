@@ -19,36 +19,46 @@ class Measured:
 
     Attributes:
         weights: per Gaussian, summed over the views.
-        views_seen: int64 [N], in how many views each Gaussian is visible.
+        views: number of views, each counted with its importance.
+        views_seen: float64 [N], the same of those in which each Gaussian is visible.
         cameras: the views.
+        importance: how much each view counts.
         images: their renders over black, float32 [H, W, 3] each.
     """
 
     weights: Weights
+    views: float
     views_seen: np.ndarray
     cameras: tuple[Camera, ...]
+    importance: tuple[float, ...]
     images: tuple[np.ndarray, ...]
 
 
-def measure(scene: Scene, cameras: Sequence[Camera], progress: Callable[[float], None] = lambda _: None) -> Measured:
+def measure(
+    scene: Scene,
+    cameras: Sequence[Camera],
+    importance: Sequence[float],
+    progress: Callable[[float], None] = lambda _: None,
+) -> Measured:
     """Renders `scene` from every camera and adds up what errors in each Gaussian would cost.
 
     Args:
         scene: finite rows only.
         cameras: at least one.
+        importance: of each camera.
         progress: called with the share done.
     """
     columns = np.zeros((len(scene), COLUMNS))
-    views_seen = np.zeros(len(scene), np.int64)
-    before = columns[:, 5].copy()
+    views_seen = np.zeros(len(scene))
     images = []
-    for done, camera in enumerate(cameras, start=1):
-        images.append(add_view(scene, camera, columns))
-        views_seen += columns[:, 5] > before
-        before[:] = columns[:, 5]
+    for done, (camera, weight) in enumerate(zip(cameras, importance, strict=True), start=1):
+        view = np.zeros_like(columns)
+        images.append(add_view(scene, camera, view))
+        columns += weight * view
+        views_seen += weight * (view[:, 5] > 0)
         progress(done / len(cameras))
-    pixels = sum(c.width * c.height for c in cameras)
-    summed = from_columns(columns, pixels, len(cameras), [])
-    centre = np.mean([c.position for c in cameras], axis=0)
-    weights = Weights(summed.energy, summed.weight_sq, summed.footprint, centre, 3 * pixels)
-    return Measured(weights, views_seen, tuple(cameras), tuple(images))
+    samples = sum(3 * weight * c.width * c.height for c, weight in zip(cameras, importance, strict=True))
+    summed = from_columns(columns, 0, len(cameras), [])
+    centre = np.average([c.position for c in cameras], axis=0, weights=importance)
+    weights = Weights(summed.energy, summed.weight_sq, summed.footprint, centre, samples)
+    return Measured(weights, float(sum(importance)), views_seen, tuple(cameras), tuple(importance), tuple(images))

@@ -26,7 +26,9 @@ HOLD = 1.0
 """Weight, in pixels at full opacity, with which a colour is held where it was."""
 
 
-def pull(scene: Scene, cameras: Sequence[Camera], images: Sequence[np.ndarray]) -> tuple[np.ndarray, float]:
+def pull(
+    scene: Scene, cameras: Sequence[Camera], images: Sequence[np.ndarray], importance: Sequence[float]
+) -> tuple[np.ndarray, float]:
     """What the errors of `scene` against `images` ask of every Gaussian, and the sum of squared errors.
 
     Returns:
@@ -35,8 +37,10 @@ def pull(scene: Scene, cameras: Sequence[Camera], images: Sequence[np.ndarray]) 
     """
     columns = np.zeros((len(scene), PULL_COLUMNS))
     squares = 0.0
-    for camera, image in zip(cameras, images, strict=True):
-        squares += core().pull(**native_arguments(scene, camera, None), wanted=image, columns=columns, threads=threads())
+    for camera, image, weight in zip(cameras, images, importance, strict=True):
+        view = np.zeros_like(columns)
+        squares += weight * core().pull(**native_arguments(scene, camera, None), wanted=image, columns=view, threads=threads())
+        columns += weight * view
     return columns, squares
 
 
@@ -44,6 +48,7 @@ def refit(
     scene: Scene,
     cameras: Sequence[Camera],
     images: Sequence[np.ndarray],
+    importance: Sequence[float],
     iterations: int,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Scene:
@@ -51,7 +56,7 @@ def refit(
 
     Args:
         scene: as decoded, geometry quantised; its colours and opacities are where the fit starts.
-        cameras, images: what it should look like.
+        cameras, images, importance: what it should look like, and how much each view counts.
         iterations: 4 bring most of it.
         progress: called with the share done.
     """
@@ -66,7 +71,7 @@ def refit(
     for i in range(iterations):
         sh[:, 0] = look
         now = Scene(scene.means, scene.quats, scene.log_scales, logits(log_opacities), sh, scene.antialiased)
-        columns, squares = pull(now, cameras, images)
+        columns, squares = pull(now, cameras, images, importance)
         if squares > best_squares:  # overshot: colours alone can not, so leave the opacities
             fits_opacity, momentum = False, 1.0
         best_squares = min(best_squares, squares)

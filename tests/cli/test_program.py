@@ -9,7 +9,7 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 import pytest
 
@@ -78,10 +78,10 @@ def test_progress_is_for_terminals(monkeypatch, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def start(*arguments: object, cwd: Path, **settings: Any) -> subprocess.Popen[bytes]:
+def start(*arguments: object, cwd: Path, stdout: int | IO[str], env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
     """The program in a process of its own, away from the source tree."""
     command = [sys.executable, "-m", "gscompress", *map(str, arguments)]
-    return subprocess.Popen(command, cwd=cwd, stderr=subprocess.PIPE, **settings)
+    return subprocess.Popen(command, cwd=cwd, stdout=stdout, stderr=subprocess.PIPE, env=env)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes end differently on Windows")

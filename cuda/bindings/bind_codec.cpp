@@ -6,6 +6,8 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <memory>
+
 #include "codec/encoder.hpp"
 #include "codec/file.hpp"
 
@@ -24,6 +26,14 @@ static nb::object array(std::vector<T> values, std::initializer_list<size_t> sha
     auto *owned = new std::vector<T>(std::move(values));
     nb::capsule free(owned, [](void *p) noexcept { delete static_cast<std::vector<T> *>(p); });
     return nb::cast(nb::ndarray<nb::numpy, T>(owned->data(), shape, free));
+}
+
+// Memory that is touched only where the decoder writes: a file that lies about its size is found out before it costs any.
+static std::unique_ptr<float[]> floats(size_t n) { return std::unique_ptr<float[]>(new float[n]); }
+
+static nb::object array(std::unique_ptr<float[]> values, std::initializer_list<size_t> shape) {
+    nb::capsule free(values.get(), [](void *p) noexcept { delete[] static_cast<float *>(p); });
+    return nb::cast(nb::ndarray<nb::numpy, float>(values.release(), shape, free));
 }
 
 static Params make_params(int depth, std::array<double, 3> origin, double voxel, int sh_rest, std::vector<int> log2_step, std::array<int, 3> view_centre, int view_radius, int log2_footprint, std::vector<int> mean,
@@ -98,7 +108,7 @@ static nb::tuple encode(const Params &p, std::vector<int> lowest_class, std::vec
 // (arrays..., facts) of the scene, or (kind, field, expected, found) of what is wrong: errors.py has the types.
 static nb::tuple decode(nb::bytes data, bool partial, size_t max_splats, int threads) {
     const auto *bytes = reinterpret_cast<const uint8_t *>(data.c_str());
-    std::vector<float> means, quats, log_scales, opacity_logits, sh;
+    std::unique_ptr<float[]> means, quats, log_scales, opacity_logits, sh;
     File file;
     size_t k = 1;
     try {
@@ -106,16 +116,18 @@ static nb::tuple decode(nb::bytes data, bool partial, size_t max_splats, int thr
         file = parse(bytes, data.size(), partial, max_splats);
         const size_t n = file.rows;
         k += static_cast<size_t>(file.params.sh_rest);
-        means.resize(3 * n);
-        quats.resize(4 * n);
-        log_scales.resize(3 * n);
-        opacity_logits.resize(n);
-        sh.resize(3 * k * n);
-        decode_blocks(file.params, file.lowest_class, file.blocks, {means.data(), quats.data(), log_scales.data(), opacity_logits.data(), sh.data()}, threads);
+        means = floats(3 * n);
+        quats = floats(4 * n);
+        log_scales = floats(3 * n);
+        opacity_logits = floats(n);
+        sh = floats(3 * k * n);
+        decode_blocks(file.params, file.lowest_class, file.blocks, {means.get(), quats.get(), log_scales.get(), opacity_logits.get(), sh.get()}, threads);
     } catch (const FormatFault &f) {
         return nb::make_tuple(static_cast<int>(f.kind), f.field, f.expected, f.found);
-    } catch (const Fault &f) {
-        return nb::make_tuple(static_cast<int>(FormatFault::CORRUPT), std::string("chunk"), std::string("a sound stream"), std::string(f.what()));
+    } catch (const ChunkFault &f) {
+        return nb::make_tuple(static_cast<int>(FormatFault::CORRUPT), f.chunk, std::string("a sound stream"), std::string(f.what()));
+    } catch (const std::bad_alloc &) {
+        return nb::make_tuple(static_cast<int>(FormatFault::UNSUPPORTED), std::string("header.splats"), std::string("as many as fit into memory"), std::to_string(file.splats));
     }
     const size_t n = file.rows;
     return nb::make_tuple(array(std::move(means), {n, 3}), array(std::move(quats), {n, 4}), array(std::move(log_scales), {n, 3}), array(std::move(opacity_logits), {n}),

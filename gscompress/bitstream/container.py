@@ -214,6 +214,8 @@ def _check_order(header: Header, sections: list[Section], wrong) -> None:
             if s.splats > MAX_SPLATS_PER_BYTE * (s.size + 1):
                 raise wrong(Corrupt, f"section {i}.splats", "at most 64 per byte", s.splats)
             counts.append(s.splats)
+        elif done[GEOMETRY] != chunks:
+            raise wrong(Corrupt, "sections", "all geometry before the harmonics", f"section {i}")
         elif done[s.kind] >= len(counts) or counts[done[s.kind]] != s.splats:
             raise wrong(Corrupt, f"section {i}.splats", "as many as the geometry chunk has", s.splats)
         elif not bases:

@@ -16,11 +16,11 @@ from ..bitstream.container import BASIS, GEOMETRY, HARMONICS, Container, Header,
 from ..entropy.mixing import Mixed
 from ..entropy.range_coder import RangeDecoder, StreamFault
 from ..entropy.symbols import SIGNED_NODES, code_signed
-from ..errors import Corrupt, Unsupported
+from ..errors import Unsupported
 from ..model.reconstruct import Symbols, reconstruct
 from ..model.steps import Params
 from ..scene import Scene
-from .block import decode_block
+from .block import decode_block, named_stream
 
 MAX_SPLATS = 1 << 26
 """No file claims more than this without being refused."""
@@ -44,17 +44,9 @@ def decode(data: bytes, name: str = "<bytes>", partial: bool = False) -> Referen
     file = parse(data, name, partial)
     if file.header.splats > MAX_SPLATS:
         raise Unsupported(name, "header.splats", f"at most {MAX_SPLATS}", str(file.header.splats))
-    where = "basis"
-    try:
+    with named_stream("basis", name):
         params = _params(file)
-        parts = []
-        for block in range(file.header.blocks):
-            where = f"block {block}"
-            geometry = [(s.payload, s.splats) for s in file.sections if s.kind == GEOMETRY and s.block == block and s.present]
-            harmonics = [(s.payload, s.splats) for s in file.sections if s.kind == HARMONICS and s.block == block and s.present]
-            parts.append(decode_block(params, file.header.lowest_class, geometry, harmonics))
-    except StreamFault as fault:
-        raise Corrupt(name, where, "a sound stream", str(fault)) from fault
+    parts = [decode_block(file, params, block, name) for block in range(file.header.blocks)]
     symbols = Symbols(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
     scene = Scene(*reconstruct(params, symbols), antialiased=file.header.antialiased)
     chunks = [s.present for s in file.sections if s.kind in (GEOMETRY, HARMONICS)]

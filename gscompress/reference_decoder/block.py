@@ -2,50 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import astuple
 from heapq import merge
 
 import numpy as np
 
-from ..entropy.range_coder import RangeDecoder
+from ..bitstream.container import GEOMETRY, HARMONICS, Container
+from ..entropy.range_coder import RangeDecoder, StreamFault
+from ..errors import Corrupt
 from ..model.reconstruct import Symbols
 from ..model.steps import Params, compact
 from .harmonics import HarmonicsDecoder
 from .octree import OctreeDecoder
 from .splats import Splat, SplatDecoder
 
-Chunk = tuple[bytes, int]
-"""A payload and its number of splats."""
+
+@contextmanager
+def named_stream(field: str, name: str) -> Iterator[None]:
+    """Faults of a stream become errors that name the part of the file `name`."""
+    try:
+        yield
+    except StreamFault as fault:
+        raise Corrupt(name, field, "a sound stream", str(fault)) from fault
 
 
-def decode_block(
-    params: Params, lowest_class: Sequence[int], geometry: Sequence[Chunk], harmonics: Sequence[Chunk]
-) -> tuple[np.ndarray, ...]:
-    """The fields of `Symbols` for the block's splats, of the chunks that are there.
+def decode_block(file: Container, params: Params, block: int, name: str) -> tuple[np.ndarray, ...]:
+    """The fields of `Symbols` for a block's splats, of the chunks that are there.
 
     Raises:
-        StreamFault: a stream is not sound.
+        Corrupt: a stream is not sound.
     """
+    geometry, harmonics = (
+        [(s.payload, s.splats) for s in file.sections if s.kind == kind and s.block == block and s.present]
+        for kind in (GEOMETRY, HARMONICS)
+    )
     octree, splats = OctreeDecoder(), SplatDecoder(params)
     earlier: list[int] = []
     for layer, (payload, count) in enumerate(geometry):
-        io = RangeDecoder(payload)
-        codes = octree.decode(io, params.depth, count, earlier)
-        for code in codes:
-            splats.decode(io, layer, lowest_class[layer], code)
-            io.check()
-        io.check_end()
+        with named_stream(f"geometry of block {block}, layer {layer}", name):
+            io = RangeDecoder(payload)
+            codes = octree.decode(io, params.depth, count, earlier)
+            for code in codes:
+                splats.decode(io, layer, file.header.lowest_class[layer], code)
+                io.check()
+            io.check_end()
         earlier = list(merge(earlier, codes))
     coefficients: list[list[int]] = []
     decoder = HarmonicsDecoder(len(params.basis))
-    for payload, count in harmonics:
-        io = RangeDecoder(payload)
-        first = len(coefficients)
-        for s in splats.splats[first : first + count]:
-            coefficients.append(decoder.decode(io, s.color_class, splats.fine_cell(s.code)))
-            io.check()
-        io.check_end()
+    for layer, (payload, count) in enumerate(harmonics):
+        with named_stream(f"harmonics of block {block}, layer {layer}", name):
+            io = RangeDecoder(payload)
+            first = len(coefficients)
+            for s in splats.splats[first : first + count]:
+                coefficients.append(decoder.decode(io, s.color_class, splats.fine_cell(s.code)))
+                io.check()
+            io.check_end()
     return _columns(splats.splats, coefficients, len(params.basis))
 
 

@@ -1,14 +1,29 @@
 #include "decoder.hpp"
 
 namespace gsz {
+namespace {
+
+// Runs `work`, whose faults are those of one chunk.
+template <class Work>
+void named(const char *kind, size_t block, size_t layer, Work work) {
+    try {
+        work();
+    } catch (const Fault &f) {
+        throw ChunkFault(std::string(kind) + " of block " + std::to_string(block) + ", layer " + std::to_string(layer), f.what());
+    }
+}
+
+}  // namespace
 
 void decode_blocks(const Params &p, const std::vector<int> &lowest_class, const std::vector<BlockLayout> &blocks, const SceneArrays &out, int threads) {
     const size_t coefficients = 3 * (1 + static_cast<size_t>(p.sh_rest));
     parallel(blocks.size(), threads, [&](size_t b) {
         const BlockLayout &block = blocks[b];
         BlockCoder coder(p);
-        for (size_t l = 0; l < block.geometry.size() && block.geometry[l].data; ++l)
-            coder.decode_layer(lowest_class[l], block.geometry[l].splats, block.geometry[l].data, block.geometry[l].size);
+        for (size_t l = 0; l < block.geometry.size() && block.geometry[l].data; ++l) {
+            const Chunk &c = block.geometry[l];
+            named("geometry", b, l, [&] { coder.decode_layer(lowest_class[l], c.splats, c.data, c.size); });
+        }
         size_t done = 0;
         std::vector<int> symbols;
         for (size_t l = 0; l < block.geometry.size() && block.geometry[l].data; ++l) {
@@ -16,7 +31,7 @@ void decode_blocks(const Params &p, const std::vector<int> &lowest_class, const 
             const bool has_sh = l < block.sh.size() && block.sh[l].data;
             if (has_sh) {
                 symbols.assign(n * p.sh_components, 0);
-                coder.decode_sh(done, n, block.sh[l].data, block.sh[l].size, symbols.data());
+                named("harmonics", b, l, [&] { coder.decode_sh(done, n, block.sh[l].data, block.sh[l].size, symbols.data()); });
             }
             for (size_t i = 0; i < n; ++i) {
                 const size_t row = block.first + done + i;

@@ -1,5 +1,7 @@
 // Decoding of one file's blocks, in parallel, to the arrays of a scene.
 #pragma once
+#include <string>
+
 #include "encoder.hpp"
 
 namespace gsz {
@@ -18,7 +20,12 @@ struct SceneArrays {  // rows of all blocks, block after block
     float *means, *quats, *log_scales, *opacity_logits, *sh;
 };
 
-// Chunks of a block that follow a missing one are not decoded; the caller has left them out of the rows.
+struct ChunkFault : Fault {  // with the chunk's name
+    ChunkFault(std::string name, const char *what) : Fault(what), chunk(std::move(name)) {}
+    std::string chunk;
+};
+
+// Throws ChunkFault. Chunks of a block that follow a missing one are not decoded; the caller has left them out of the rows.
 void decode_blocks(const Params &p, const std::vector<int> &lowest_class, const std::vector<BlockLayout> &blocks, const SceneArrays &out, int threads);
 
 }  // namespace gsz

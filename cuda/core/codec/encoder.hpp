@@ -36,6 +36,7 @@ void parallel(size_t n, int threads, Work work);
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 template <class Work>
@@ -56,7 +57,10 @@ void gsz::parallel(size_t n, int threads, Work work) {
     };
     const int extra = static_cast<int>(std::min<size_t>(n, static_cast<size_t>(std::max(threads, 1)))) - 1;
     std::vector<std::thread> pool;
-    for (int i = 0; i < extra; ++i) pool.emplace_back(run);
+    try {
+        for (int i = 0; i < extra; ++i) pool.emplace_back(run);
+    } catch (const std::system_error &) {  // no more threads to be had: those there are do the work
+    }
     run();
     for (auto &t : pool) t.join();
     if (failure) std::rethrow_exception(failure);

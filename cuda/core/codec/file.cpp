@@ -24,7 +24,7 @@ std::string text(double v) {
     std::string s = std::to_string(v);
     return s;
 }
-std::string count_of(size_t n, const char *what) { return std::to_string(n) + " " + what; }
+std::string count_of(uint64_t n, const char *what) { return std::to_string(n) + " " + what; }
 
 class Reader {  // little-endian fields of a header that is known to be long enough
 public:
@@ -79,7 +79,8 @@ void read_header(Reader &in, File &file, size_t &splats, int &layers, size_t &bl
 
 // Geometry chunks come layer by layer, in each layer block by block, then the harmonics in the same order.
 void check_order(const File &file, size_t blocks, int layers) {
-    size_t geometry = 0, harmonics = 0, splats = 0;
+    size_t geometry = 0, harmonics = 0;
+    uint64_t splats = 0;
     std::vector<uint32_t> counts;
     for (const Section &s : file.sections) {
         const std::string name = "section " + std::to_string(&s - file.sections.data());
@@ -88,10 +89,12 @@ void check_order(const File &file, size_t blocks, int layers) {
         if (s.block != done % blocks || s.layer != done / blocks || done >= blocks * layers)
             fail(FormatFault::CORRUPT, name + ".block, .layer", std::to_string(done % blocks) + ", " + std::to_string(done / blocks), std::to_string(s.block) + ", " + std::to_string(s.layer));
         if (s.type == SECTION_GEOMETRY) {
-            if (s.splats > MAX_SPLATS_PER_BYTE * (static_cast<size_t>(s.size) + 1))
+            if (s.splats > MAX_SPLATS_PER_BYTE * (uint64_t{s.size} + 1))
                 fail(FormatFault::CORRUPT, name + ".splats", "at most 64 per byte", std::to_string(s.splats));
             counts.push_back(s.splats);
             splats += s.splats;
+        } else if (geometry != blocks * layers) {
+            fail(FormatFault::CORRUPT, "sections", "all geometry before the harmonics", name);
         } else if (done >= counts.size() || counts[done] != s.splats) {
             fail(FormatFault::CORRUPT, name + ".splats", "as many as the geometry chunk has", std::to_string(s.splats));
         }
@@ -114,7 +117,7 @@ uint32_t crc32(const uint8_t *data, size_t size) {
 
 File parse(const uint8_t *data, size_t size, bool partial, size_t max_splats) {
     if (size < 4 || std::memcmp(data, "GSZ\x1a", 4) != 0) {
-        if (size < 4 && std::memcmp(data, "GSZ\x1a", size) == 0) fail(FormatFault::TRUNCATED, "header", count_of(FIXED_HEADER, "bytes or more"), count_of(size, "bytes"));
+        if (size > 0 && size < 4 && std::memcmp(data, "GSZ\x1a", size) == 0) fail(FormatFault::TRUNCATED, "header", count_of(FIXED_HEADER, "bytes or more"), count_of(size, "bytes"));
         fail(FormatFault::BAD_MAGIC, "magic", "GSZ\\x1a", "other bytes");
     }
     if (size < 16) fail(FormatFault::TRUNCATED, "header", count_of(FIXED_HEADER, "bytes or more"), count_of(size, "bytes"));
@@ -123,7 +126,7 @@ File parse(const uint8_t *data, size_t size, bool partial, size_t max_splats) {
     if (version != FORMAT_VERSION) fail(FormatFault::UNSUPPORTED, "header.version", "1", std::to_string(version) + " (a newer gscompress wrote this file)");
     const int flags = in.take<uint16_t>();
     if (flags & ~1) fail(FormatFault::UNSUPPORTED, "header.flags", "0 or 1", std::to_string(flags));
-    const size_t header = in.take<uint32_t>();
+    const uint64_t header = in.take<uint32_t>();
     const uint32_t crc = in.take<uint32_t>();
     if (header < FIXED_HEADER) fail(FormatFault::CORRUPT, "header.size", count_of(FIXED_HEADER, "bytes or more"), std::to_string(header));
     if (size < header) fail(FormatFault::TRUNCATED, "header", count_of(header, "bytes"), count_of(size, "bytes"));
@@ -134,12 +137,12 @@ File parse(const uint8_t *data, size_t size, bool partial, size_t max_splats) {
     int layers = 0;
     size_t blocks = 0;
     read_header(in, file, file.splats, layers, blocks);
-    const size_t count = in.take<uint32_t>();
+    const uint64_t count = in.take<uint32_t>();
     if (header != FIXED_HEADER + count * TABLE_ENTRY) fail(FormatFault::CORRUPT, "header.sections", count_of((header - FIXED_HEADER) / TABLE_ENTRY, "table entries"), std::to_string(count));
     if (file.splats > max_splats) fail(FormatFault::UNSUPPORTED, "header.splats", "at most " + std::to_string(max_splats), std::to_string(file.splats));
     if (blocks < 1 || blocks > count) fail(FormatFault::CORRUPT, "header.blocks", "1 to " + std::to_string(count), std::to_string(blocks));
 
-    size_t offset = header;
+    uint64_t offset = header;
     bool whole = true;
     for (size_t i = 0; i < count; ++i) {
         Section s;

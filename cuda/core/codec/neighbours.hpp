@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "hashing.hpp"
 #include "params.hpp"
 
 namespace gsz {
@@ -46,7 +47,7 @@ public:
 
 private:
     size_t slot(uint64_t key) const {
-        size_t i = static_cast<size_t>((key * 0x9e3779b97f4a7c15ULL) >> 20) & (keys_.size() - 1);
+        size_t i = hash_(key) & (keys_.size() - 1);
         while (keys_[i] != ~0ULL && keys_[i] != key) i = (i + 1) & (keys_.size() - 1);
         return i;
     }
@@ -62,6 +63,7 @@ private:
                 index_[j] = index[i];
             }
     }
+    CodeHash hash_;
     std::vector<uint64_t> keys_;
     std::vector<uint32_t> index_;
     std::vector<Cell> cells_;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "hashing.hpp"
 #include "mixing.hpp"
 #include "symbols.hpp"
 
@@ -46,7 +47,8 @@ public:
     }
 
 private:
-    size_t hash(uint64_t c) const { return static_cast<size_t>((c * 0x9e3779b97f4a7c15ULL) >> 20) & (slots_.size() - 1); }
+    size_t hash(uint64_t c) const { return hash_(c) & (slots_.size() - 1); }
+    CodeHash hash_;
     std::vector<uint64_t> slots_;
 };
 
@@ -117,6 +119,7 @@ void OctreeCoder::code(IO &io, int depth, size_t total, std::vector<uint64_t> &c
                 coded |= bit << i;
                 if (bit) next.push_back(node << 3 | static_cast<uint64_t>(i));
             }
+            if constexpr (!encoding) io.check();  // a lie about the count ends here, not in the memory it would take
             if (next.size() > total) throw Fault("more occupied voxels than splats");
         }
         nodes.swap(next);
@@ -140,6 +143,7 @@ void OctreeCoder::code(IO &io, int depth, size_t total, std::vector<uint64_t> &c
         const size_t spare = left - (nodes.size() - k);  // splats that are not yet spoken for
         int n = 0;
         while (static_cast<size_t>(n) < spare && count_.code(io, {0, previous, seen}, std::min(n, 15), n < more)) ++n;
+        if constexpr (!encoding) io.check();
         previous = std::min(n, 15);
         left -= n + 1;
         if constexpr (!encoding) out.insert(out.end(), n + 1, node);

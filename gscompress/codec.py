@@ -22,9 +22,6 @@ from .rate import search
 from .scene import Scene
 from .version import VERSION
 
-MAX_SPLATS = 1 << 26
-"""No file claims more than this without being refused."""
-
 
 @dataclass(frozen=True)
 class Compressed:
@@ -139,7 +136,7 @@ def decode(data: bytes, name: str = "<bytes>", partial: bool = False) -> Decoded
     Raises:
         BadMagic, Truncated, Corrupt, Unsupported.
     """
-    out = core().decode(bytes(data), partial, MAX_SPLATS, threads())
+    out = core().decode(bytes(data), partial, container.MAX_SPLATS, threads())
     if len(out) == 4:
         kind, field, expected, found = out
         raise (errors.BadMagic, errors.Truncated, errors.Corrupt, errors.Unsupported)[kind](name, field, expected, found)

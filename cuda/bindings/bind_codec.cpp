@@ -134,6 +134,19 @@ static nb::tuple decode(nb::bytes data, bool partial, size_t max_splats, int thr
                           array(std::move(sh), {n, k, 3}), file.antialiased, file.chunks, file.chunks_total);
 }
 
+// The fixed tables, by name, so that tests can compare them with the reference decoder's.
+static nb::dict codec_tables() {
+    nb::dict out;
+    auto add = [&](const char *name, const auto &table) { out[name] = array(std::vector<int32_t>(table.begin(), table.end()), {table.size()}); };
+    add("stretch", tables().stretch);
+    add("squash", tables().squash);
+    add("rate", tables().rate);
+    add("hypot", step_tables().hypot);
+    add("sinh", step_tables().sinh);
+    add("log2", step_tables().log2);
+    return out;
+}
+
 void bind_codec(nb::module_ &m) {
     nb::class_<Params>(m, "Params").def_static("make", &make_params, nb::arg("depth"), nb::arg("origin"), nb::arg("voxel"), nb::arg("sh_rest"), nb::arg("log2_step"),
                                                nb::arg("view_centre"), nb::arg("view_radius"), nb::arg("log2_footprint"), nb::arg("mean"), nb::arg("predictor"), nb::arg("sh_basis"));
@@ -143,5 +156,6 @@ void bind_codec(nb::module_ &m) {
         const auto out = encode_basis(std::vector<int8_t>(basis.data(), basis.data() + basis.size()), static_cast<int>(basis.shape(0)), static_cast<int>(basis.shape(1)));
         return nb::bytes(reinterpret_cast<const char *>(out.data()), out.size());
     });
+    m.def("codec_tables", &codec_tables);
     m.def("decode", &decode, nb::arg("data"), nb::arg("partial"), nb::arg("max_splats"), nb::arg("threads"));
 }

@@ -20,6 +20,8 @@ ENTRY = struct.Struct("<HHIHHIII")
 FIXED_HEADER = PREFIX.size + FIXED.size
 MAX_LAYERS = 4
 MAX_SPLATS_PER_BYTE = 64
+MAX_SPLATS = 1 << 26
+"""No file claims more than this without being refused."""
 VALUE_LIMIT = 1 << 20
 
 BASIS, GEOMETRY, HARMONICS, ABOUT = 1, 2, 3, 0x8001
@@ -135,6 +137,8 @@ def parse(data: bytes, name: str = "<bytes>", partial: bool = False) -> Containe
         raise wrong(Corrupt, "header.reserved", 0, reserved)
     if size != FIXED_HEADER + count * ENTRY.size:
         raise wrong(Corrupt, "header.sections", f"{(size - FIXED_HEADER) // ENTRY.size} table entries", count)
+    if header.splats > MAX_SPLATS:
+        raise wrong(Unsupported, "header.splats", f"at most {MAX_SPLATS}", header.splats)
     if not 1 <= header.blocks <= count:
         raise wrong(Corrupt, "header.blocks", f"1 to {count}", header.blocks)
     sections, offset, whole = [], size, True

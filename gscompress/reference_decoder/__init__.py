@@ -16,14 +16,10 @@ from ..bitstream.container import BASIS, GEOMETRY, HARMONICS, Container, Header,
 from ..entropy.mixing import Mixed
 from ..entropy.range_coder import RangeDecoder, StreamFault
 from ..entropy.symbols import SIGNED_NODES, code_signed
-from ..errors import Unsupported
 from ..model.reconstruct import Symbols, reconstruct
 from ..model.steps import Params
 from ..scene import Scene
 from .block import decode_block, named_stream
-
-MAX_SPLATS = 1 << 26
-"""No file claims more than this without being refused."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +38,6 @@ def decode(data: bytes, name: str = "<bytes>", partial: bool = False) -> Referen
         BadMagic, Truncated, Corrupt, Unsupported.
     """
     file = parse(data, name, partial)
-    if file.header.splats > MAX_SPLATS:
-        raise Unsupported(name, "header.splats", f"at most {MAX_SPLATS}", str(file.header.splats))
     with named_stream("basis", name):
         params = _params(file)
     parts = [decode_block(file, params, block, name) for block in range(file.header.blocks)]

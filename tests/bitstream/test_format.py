@@ -1,0 +1,93 @@
+"""FORMAT.md says what the code does, where that is cheap to check."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gscompress.bitstream
+from gscompress.bitstream import container
+from gscompress.entropy import mixing, symbols
+from gscompress.model import cells, steps
+from gscompress.reference_decoder import rotation, splats
+
+TEXT = (Path(gscompress.bitstream.__file__).parent / "FORMAT.md").read_text(encoding="utf-8")
+TABLES = {
+    "stretch": mixing.STRETCH,
+    "squash": mixing.SQUASH,
+    "rate": mixing.RATE,
+    "hypot": steps.HYPOT,
+    "sinh": steps.SINH,
+    "log2": steps.LOG2,
+}
+
+
+def rows(heading: str) -> list[list[str]]:
+    """Cells of the first table under a heading, header row apart."""
+    section = TEXT.split(f"\n{heading}\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_checksums_of_the_tables(name):
+    """CRC32 of the values as little-endian int32."""
+    table = TABLES[name]
+    checksum = zlib.crc32(np.array(table, "<i4").tobytes())
+    assert f"| `{name}` | {len(table)} | `{checksum:08x}` |" in TEXT
+
+
+SIZES = {"u8": 1, "u16": 2, "i16": 2, "u32": 4, "i32": 4, "f64": 8, "bytes": 1}
+
+
+@pytest.mark.parametrize(("heading", "size"), [("## Header", container.FIXED_HEADER), ("## Section table", container.ENTRY.size)])
+def test_offsets_follow_from_the_types(heading, size):
+    at = 0
+    for offset, kind, *_ in rows(heading):
+        assert int(offset) == at
+        found = re.fullmatch(r"(\w+)(?:\[(\d+)\])?", kind)
+        assert found, kind
+        at += SIZES[found[1]] * int(found[2] or 1)
+    assert at == size
+    assert f"{size} bytes" in TEXT
+
+
+def test_registry():
+    registry = {row[0]: row[2] for row in rows("## Section types")}
+    for kind, name in container.KINDS.items():
+        assert registry[f"{kind}" if kind < container.ANCILLARY else f"{kind:#06x}"] == name
+    assert "16–31" in registry
+
+
+def test_constants():
+    for text in (
+        f"`n < {mixing.COUNTER_LIMIT}`", f"2^{mixing.WEIGHT_LIMIT.bit_length() - 1}", f"MAX_BUCKET = {symbols.MAX_BUCKET}",
+        f"{symbols.SIGNED_NODES} nodes", f"{container.MAX_SPLATS_PER_BYTE} · (size + 1)", f"2^{container.MAX_SPLATS.bit_length() - 1} splats",
+        f"ratio ≤ {splats.NOTHING_TO_SAY}".replace("-", "−"), f"TOP = {rotation.TOP}", f"{cells.COUNT_LIMIT}",
+        ", ".join(map(str, cells._RECIPROCAL)),
+    ):  # fmt: skip
+        assert text in TEXT, text
+
+
+def test_model_sizes():
+    """Every family of decisions, with its nodes and contexts."""
+    from gscompress.entropy.mixing import Mixed
+    from gscompress.reference_decoder.harmonics import HarmonicsDecoder
+    from gscompress.reference_decoder.octree import OctreeDecoder
+    from gscompress.reference_decoder.rotation import RotationDecoder
+
+    params = steps.Params(1, (0, 0, 0), 1.0, (0,) * 6, (0, 0, 0), 1, 0, (0,) * 7, ((0,) * 11,) * 7, np.zeros((0, 0), np.int64))
+    s, o, r, h = splats.SplatDecoder(params), OctreeDecoder(), RotationDecoder(), HarmonicsDecoder(0)
+    families = {
+        "occupancy": o._occupancy, "count": o._count, "class": s._class, "color_class": s._color_class, "scalar": s._scalar[0],
+        "face": r._face, "bits": r._bits, "offset": s._offset, "sh_count": h._count, "sh_value": h._value,
+        "basis": Mixed(symbols.SIGNED_NODES, (1, 64)),
+    }  # fmt: skip
+    for name, model in families.items():
+        ends = [*model._offsets, len(model._probabilities)]
+        contexts = ", ".join(str((b - a) // model._nodes) for a, b in zip(ends, ends[1:], strict=False))
+        assert f"| `{name}` | {model._nodes} | {contexts} | {model._weights[0][0]} |" in TEXT, name

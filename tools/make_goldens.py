@@ -22,8 +22,13 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "tests" / "golden" / "v1"
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "codec")]
 
-from hostile import basis_stream, forced_file, mended, patched  # noqa: E402
-from scenes_for_tests import random_scene  # noqa: E402
+from hostile import (  # noqa: E402  # pyright: ignore[reportMissingImports]
+    basis_stream,
+    forced_file,
+    mended,
+    patched,
+)
+from scenes_for_tests import random_scene  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 import gscompress  # noqa: E402
 from gscompress import codec  # noqa: E402

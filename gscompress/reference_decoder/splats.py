@@ -36,7 +36,7 @@ def half_octaves(magnitude: int, step: int) -> int:
     q = (magnitude << 3) // step
     if q < 2:
         return 0
-    k = min(q, 0x3FFFFFFF).bit_length() - 1
+    k = q.bit_length() - 1
     return min(2 * k - 1 + (q >> (k - 1) & 1), 23)
 
 

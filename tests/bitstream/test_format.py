@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import zlib
 from pathlib import Path
@@ -89,5 +90,5 @@ def test_model_sizes():
     }  # fmt: skip
     for name, model in families.items():
         ends = [*model._offsets, len(model._probabilities)]
-        contexts = ", ".join(str((b - a) // model._nodes) for a, b in zip(ends, ends[1:], strict=False))
+        contexts = ", ".join(str((b - a) // model._nodes) for a, b in itertools.pairwise(ends))
         assert f"| `{name}` | {model._nodes} | {contexts} | {model._weights[0][0]} |" in TEXT, name

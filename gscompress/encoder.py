@@ -18,7 +18,7 @@ from .model.prediction import DEFAULT, fit_predictor
 from .model.voxels import Grid, Layout, fit_grid, layout
 from .model.weights import BlurModel, Weights, fit_blur, kept, precision_classes, slope_for, with_prior
 from .render import render, synthesise
-from .scene import SH_C0, Scene
+from .scene import Scene
 from .train.measure import Measured, measure
 from .train.refit import refit
 
@@ -30,6 +30,9 @@ LOG2_STEPS = {"scale": -53, "rotation": -241, "opacity": -60, "position": -114, 
 
 BLUR_SIGMA = 0.8
 """Detail below this many pixels is hidden: 0.55 by the rasteriser's dilation, the rest by the pixel itself."""
+
+COLOR_CLASS_WEIGHT = 0.955
+"""Centres the colour classes on their steps."""
 
 EXTRA_IMPORTANCE = 0.25
 """Of a synthesised view beside the caller's own."""
@@ -133,15 +136,14 @@ class Encoder:
 
     def slope(self, psnr: float) -> float:
         """The lambda that should give `psnr` dB."""
-        return slope_for(self.weights, self.scene.sh[:, 1:].reshape(len(self.scene), -1) ** 2, psnr)
+        return slope_for(self.weights, self.scene.sh, psnr)
 
     def encode(self, slope: float, iterations: int, progress: Callable[[float], None]) -> Encoded:
         """The file at `slope`, colours fitted in `iterations` steps."""
         rows = np.flatnonzero(kept(self.weights, slope))
         if len(rows) == 0:
             rows = np.array([int(np.argmax(self.weights.energy))])
-        weights = self.weights.select(rows)
-        draft = Draft.of(canonical(self.scene.select(rows)), weights, slope, self.scene)
+        draft = Draft.of(self.scene, rows, self.weights.select(rows), slope)
         predictor, components = DEFAULT, draft.basis.shape[0]
         if self.plan.fitted:
             trial = draft.run(predictor, components)
@@ -200,22 +202,26 @@ class Draft:
     sh_degree: int
 
     @staticmethod
-    def of(splats: CanonicalSplats, weights: Weights, slope: float, scene: Scene) -> Draft:
-        """Classes, voxels, order and bases for `splats`."""
-        grid = fit_grid(splats.means)
-        codes = grid.morton(splats.means)
-        classes = np.stack([precision_classes(weights.energy, slope), precision_classes(weights.color * SH_C0**2 * 12, slope)], axis=1)
+    def of(scene: Scene, rows: np.ndarray, weights: Weights, slope: float) -> Draft:
+        """Classes, voxels, order and bases for the splats of `scene` that `rows` names; `weights` are theirs."""
+        means = scene.means[rows].astype(np.float64)
+        grid = fit_grid(means)
+        codes = grid.morton(means)
+        color_weight = COLOR_CLASS_WEIGHT * weights.color
+        classes = np.stack([precision_classes(weights.energy, slope), precision_classes(color_weight, slope)], axis=1)
         arranged = layout(codes, classes[:, 0])
         o = arranged.order
+        blur = fit_blur(means, weights.footprint, weights.energy, weights.view_centre)
+        splats = canonical(scene.select(rows[o]))
         ratios = np.stack([weights.energy, weights.color], axis=1)[o] / slope
-        basis = fit_basis(splats.sh_rest, weights.color / slope)
+        basis = fit_basis(splats.sh_rest, ratios[:, 1])
+        coefficients = to_basis(splats.sh_rest, basis)
         certain = ratios[:, 0] / (1 + ratios[:, 0])
-        ordered = splats.select(o)
-        mean = np.clip(np.round(certain @ ordered.values / max(certain.sum(), 1e-30) * ONE), -VALUE_LIMIT, VALUE_LIMIT)
+        mean = np.clip(np.round(certain @ splats.values / max(certain.sum(), 1e-30) * ONE), -VALUE_LIMIT, VALUE_LIMIT)
+        bare = replace(splats, sh_rest=splats.sh_rest[:, :0].copy())  # the coefficients say it; this is most of the memory
         return Draft(
-            ordered, codes[o], grid, arranged, classes[o], ratios,
-            fit_blur(splats.means, weights.footprint, weights.energy, weights.view_centre), basis,
-            to_basis(ordered.sh_rest, basis), tuple(int(m) for m in mean), scene.sh_degree,
+            bare, codes[o], grid, arranged, np.ascontiguousarray(classes[o]), ratios, blur, basis, coefficients,
+            tuple(int(m) for m in mean), scene.sh_degree,
         )  # fmt: skip
 
     def recolored(self, decoded: Scene) -> Draft:

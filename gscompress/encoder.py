@@ -51,7 +51,7 @@ class Plan:
         width: of synthesised images, px.
         rarity, prior: see `model.weights.with_prior`, beside the caller's cameras.
         rarity_alone, prior_alone: without them; the views are guesses then, so they count for less.
-        iterations: of the colour fit.
+        iterations: of the colour fit; half as many to synthesised views alone, where more would fit what nobody sees.
         fitted: fit the predictor to the scene in a pass of its own.
     """
 
@@ -74,8 +74,8 @@ def plan(effort: str, splats: int) -> Plan:
         return Plan(8, 2, 8, 320, 0.5, 0.02, 0.5, 0.05, 0, False)
     if effort == "normal":
         views, extra, alone = max(12, round(48 * share)), max(4, round(12 * share)), max(16, round(48 * share))
-        return Plan(views, extra, alone, 640, 0.0, 0.003, 0.5, 0.03, max(3, round(10 * share)), True)
-    return Plan(128, 32, 96, 640, 0.0, 0.003, 0.5, 0.03, 24, True)
+        return Plan(views, extra, alone, 640, 0.0, 0.003, 0.5, 0.06, max(3, round(10 * share)), True)
+    return Plan(128, 32, 96, 640, 0.0, 0.003, 0.5, 0.06, 24, True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +134,12 @@ class Encoder:
         weights = with_prior(scene, measured.weights, measured.views, measured.views_seen, rarity, prior)
         return Encoder(scene, plan, measured, weights, tuple(range(len(given) or len(extra))))
 
+    @property
+    def iterations(self) -> int:
+        """Steps of the colour fit."""
+        given = min(self.measured.importance) < 1 or self.plan.iterations == 0
+        return self.plan.iterations if given else -(-self.plan.iterations // 2)
+
     def slope(self, psnr: float) -> float:
         """The lambda that should give `psnr` dB."""
         return slope_for(self.weights, self.scene.sh, psnr)
@@ -152,10 +158,10 @@ class Encoder:
         file = draft.file(run, components, predictor, rows, self.scene.antialiased)
         progress(0.2)
         if iterations:
-            decoded = file.decode()
             m = self.measured
-            fitted = refit(decoded, m.cameras, m.images, m.importance, iterations, lambda s: progress(0.2 + 0.7 * s))
+            fitted = refit(file.decode(), m.cameras, m.images, m.importance, iterations, lambda s: progress(0.2 + 0.7 * s))
             draft = draft.recolored(fitted)
+            del fitted
             file = draft.file(draft.run(predictor, components), components, predictor, rows, self.scene.antialiased)
         progress(1.0)
         return file

@@ -18,7 +18,7 @@ from .model.prediction import DEFAULT, fit_predictor
 from .model.voxels import Grid, Layout, fit_grid, layout
 from .model.weights import BlurModel, Weights, fit_blur, kept, precision_classes, slope_for, with_prior
 from .render import render, synthesise
-from .scene import SH_C0, Scene
+from .scene import Scene
 from .train.measure import Measured, measure
 from .train.refit import refit
 
@@ -30,6 +30,9 @@ LOG2_STEPS = {"scale": -53, "rotation": -241, "opacity": -60, "position": -114, 
 
 BLUR_SIGMA = 0.8
 """Detail below this many pixels is hidden: 0.55 by the rasteriser's dilation, the rest by the pixel itself."""
+
+COLOR_CLASS_WEIGHT = 0.955
+"""Centres the colour classes on their steps."""
 
 EXTRA_IMPORTANCE = 0.25
 """Of a synthesised view beside the caller's own."""
@@ -48,7 +51,7 @@ class Plan:
         width: of synthesised images, px.
         rarity, prior: see `model.weights.with_prior`, beside the caller's cameras.
         rarity_alone, prior_alone: without them; the views are guesses then, so they count for less.
-        iterations: of the colour fit.
+        iterations: of the colour fit; half as many to synthesised views alone, where more would fit what nobody sees.
         fitted: fit the predictor to the scene in a pass of its own.
     """
 
@@ -71,8 +74,8 @@ def plan(effort: str, splats: int) -> Plan:
         return Plan(8, 2, 8, 320, 0.5, 0.02, 0.5, 0.05, 0, False)
     if effort == "normal":
         views, extra, alone = max(12, round(48 * share)), max(4, round(12 * share)), max(16, round(48 * share))
-        return Plan(views, extra, alone, 640, 0.0, 0.003, 0.5, 0.03, max(3, round(10 * share)), True)
-    return Plan(128, 32, 96, 640, 0.0, 0.003, 0.5, 0.03, 24, True)
+        return Plan(views, extra, alone, 640, 0.0, 0.003, 0.5, 0.06, max(3, round(10 * share)), True)
+    return Plan(128, 32, 96, 640, 0.0, 0.003, 0.5, 0.06, 24, True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,17 +134,22 @@ class Encoder:
         weights = with_prior(scene, measured.weights, measured.views, measured.views_seen, rarity, prior)
         return Encoder(scene, plan, measured, weights, tuple(range(len(given) or len(extra))))
 
+    @property
+    def iterations(self) -> int:
+        """Steps of the colour fit."""
+        given = min(self.measured.importance) < 1 or self.plan.iterations == 0
+        return self.plan.iterations if given else -(-self.plan.iterations // 2)
+
     def slope(self, psnr: float) -> float:
         """The lambda that should give `psnr` dB."""
-        return slope_for(self.weights, self.scene.sh[:, 1:].reshape(len(self.scene), -1) ** 2, psnr)
+        return slope_for(self.weights, self.scene.sh, psnr)
 
     def encode(self, slope: float, iterations: int, progress: Callable[[float], None]) -> Encoded:
         """The file at `slope`, colours fitted in `iterations` steps."""
         rows = np.flatnonzero(kept(self.weights, slope))
         if len(rows) == 0:
             rows = np.array([int(np.argmax(self.weights.energy))])
-        weights = self.weights.select(rows)
-        draft = Draft.of(canonical(self.scene.select(rows)), weights, slope, self.scene)
+        draft = Draft.of(self.scene, rows, self.weights.select(rows), slope)
         predictor, components = DEFAULT, draft.basis.shape[0]
         if self.plan.fitted:
             trial = draft.run(predictor, components)
@@ -150,10 +158,10 @@ class Encoder:
         file = draft.file(run, components, predictor, rows, self.scene.antialiased)
         progress(0.2)
         if iterations:
-            decoded = file.decode()
             m = self.measured
-            fitted = refit(decoded, m.cameras, m.images, m.importance, iterations, lambda s: progress(0.2 + 0.7 * s))
+            fitted = refit(file.decode(), m.cameras, m.images, m.importance, iterations, lambda s: progress(0.2 + 0.7 * s))
             draft = draft.recolored(fitted)
+            del fitted
             file = draft.file(draft.run(predictor, components), components, predictor, rows, self.scene.antialiased)
         progress(1.0)
         return file
@@ -200,22 +208,26 @@ class Draft:
     sh_degree: int
 
     @staticmethod
-    def of(splats: CanonicalSplats, weights: Weights, slope: float, scene: Scene) -> Draft:
-        """Classes, voxels, order and bases for `splats`."""
-        grid = fit_grid(splats.means)
-        codes = grid.morton(splats.means)
-        classes = np.stack([precision_classes(weights.energy, slope), precision_classes(weights.color * SH_C0**2 * 12, slope)], axis=1)
+    def of(scene: Scene, rows: np.ndarray, weights: Weights, slope: float) -> Draft:
+        """Classes, voxels, order and bases for the splats of `scene` that `rows` names; `weights` are theirs."""
+        means = scene.means[rows].astype(np.float64)
+        grid = fit_grid(means)
+        codes = grid.morton(means)
+        color_weight = COLOR_CLASS_WEIGHT * weights.color
+        classes = np.stack([precision_classes(weights.energy, slope), precision_classes(color_weight, slope)], axis=1)
         arranged = layout(codes, classes[:, 0])
         o = arranged.order
+        blur = fit_blur(means, weights.footprint, weights.energy, weights.view_centre)
+        splats = canonical(scene.select(rows[o]))
         ratios = np.stack([weights.energy, weights.color], axis=1)[o] / slope
-        basis = fit_basis(splats.sh_rest, weights.color / slope)
+        basis = fit_basis(splats.sh_rest, ratios[:, 1])
+        coefficients = to_basis(splats.sh_rest, basis)
         certain = ratios[:, 0] / (1 + ratios[:, 0])
-        ordered = splats.select(o)
-        mean = np.clip(np.round(certain @ ordered.values / max(certain.sum(), 1e-30) * ONE), -VALUE_LIMIT, VALUE_LIMIT)
+        mean = np.clip(np.round(certain @ splats.values / max(certain.sum(), 1e-30) * ONE), -VALUE_LIMIT, VALUE_LIMIT)
+        bare = replace(splats, sh_rest=splats.sh_rest[:, :0].copy())  # the coefficients say it; this is most of the memory
         return Draft(
-            ordered, codes[o], grid, arranged, classes[o], ratios,
-            fit_blur(splats.means, weights.footprint, weights.energy, weights.view_centre), basis,
-            to_basis(ordered.sh_rest, basis), tuple(int(m) for m in mean), scene.sh_degree,
+            bare, codes[o], grid, arranged, np.ascontiguousarray(classes[o]), ratios, blur, basis, coefficients,
+            tuple(int(m) for m in mean), scene.sh_degree,
         )  # fmt: skip
 
     def recolored(self, decoded: Scene) -> Draft:

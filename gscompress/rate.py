@@ -24,7 +24,7 @@ def search(encoder: Encoder, options: CompressOptions, progress: Callable[[float
     Raises:
         InputError: the target can not be reached.
     """
-    iterations = encoder.plan.iterations
+    iterations = encoder.iterations
     if options.target_size is not None:
         return _to_size(encoder, options.target_size, iterations, progress)
     if options.target_psnr is not None:

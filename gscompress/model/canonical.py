@@ -37,12 +37,6 @@ class CanonicalSplats:
     values: np.ndarray
     sh_rest: np.ndarray
 
-    def select(self, index: np.ndarray) -> CanonicalSplats:
-        """The rows that `index` names, in its order."""
-        return CanonicalSplats(
-            *(np.ascontiguousarray(a[index]) for a in (self.means, self.axes, self.values, self.sh_rest))
-        )
-
 
 def canonical(scene: Scene) -> CanonicalSplats:
     """Splats of `scene`, whose rows are all finite."""

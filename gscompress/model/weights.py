@@ -25,6 +25,9 @@ VALUES = 11
 
 PRIOR_FLOOR = 1e-9
 
+SAMPLE = 40_000
+"""So many Gaussians tell the distortion of a scene."""
+
 
 @dataclass(frozen=True, eq=False)
 class Weights:
@@ -150,11 +153,18 @@ def expected_distortion(weights: Weights, sh_energy: np.ndarray, slope: float) -
     return float(total)
 
 
-def slope_for(weights: Weights, sh_energy: np.ndarray, psnr: float) -> float:
-    """The lambda at which `expected_distortion` gives `psnr` dB; monotone in `psnr`."""
+def slope_for(weights: Weights, sh: np.ndarray, psnr: float) -> float:
+    """The lambda at which `expected_distortion` gives `psnr` dB; monotone in `psnr`.
+
+    Args:
+        weights: all Gaussians.
+        sh: float32 [N, K, 3] of the scene.
+        psnr: dB.
+    """
     count = len(weights.energy)
-    sample = np.arange(count) if count <= 40_000 else np.linspace(0, count - 1, 40_000).astype(np.int64)
-    share, part, harmonics = count / len(sample), weights.select(sample), sh_energy[sample]
+    sample = np.arange(count) if count <= SAMPLE else np.linspace(0, count - 1, SAMPLE).astype(np.int64)
+    share, part = count / len(sample), weights.select(sample)
+    harmonics = sh[sample, 1:].reshape(len(sample), -1) ** 2
     wanted = 10 ** (-psnr / 10) * weights.samples
     low, high = 1e-16, 1e8
     for _ in range(80):

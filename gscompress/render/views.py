@@ -31,6 +31,12 @@ RESOLVED = 0.25
 GOOD = 0.75
 """A candidate this good, relative to its shell's best, is kept even where more than half are."""
 
+EXTENT_SAMPLE = 100_000
+"""About so many Gaussians tell where a scene's detail is."""
+
+PREVIEW_SAMPLE = 250_000
+"""About so many Gaussians rate the candidates."""
+
 FIELD_OF_VIEW = 58.0
 """Horizontal, degrees."""
 
@@ -94,12 +100,14 @@ def _pick(
     """The better of about 2 `count` candidates on `shells`, thinned to `count` that are well spread."""
     directions = fibonacci_sphere(-(-2 * count // len(shells)))
     preview = (PREVIEW, max(1, round(PREVIEW / aspect)))
-    columns = np.empty((len(scene), COLUMNS))
+    step = len(scene) // PREVIEW_SAMPLE
+    sample = scene.select(np.arange(0, len(scene), step)) if step > 1 else scene
+    columns = np.empty((len(sample), COLUMNS))
     spots = [(shell, direction) for shell in shells for direction in directions]
     rating = np.empty(len(spots))
     for i, spot in enumerate(spots):
         columns.fill(0)
-        add_view(scene, _camera(centre, *spot, *preview, ""), columns, threads)
+        add_view(sample, _camera(centre, *spot, *preview, ""), columns, threads)
         rating[i] = np.count_nonzero(columns[:, 0] > RESOLVED)
     per_shell = rating.reshape(len(shells), -1)
     bar = np.minimum(np.median(per_shell, axis=1), GOOD * per_shell.max(axis=1))
@@ -112,7 +120,8 @@ def _pick(
 
 def measure_extent(scene: Scene) -> Extent:
     """Finds the part that photographs would centre on, by medians, which ignore floaters and a far background."""
-    alive = scene.finite()
+    alive = np.flatnonzero(scene.finite())
+    alive = alive[:: max(1, len(alive) // EXTENT_SAMPLE)]
     weight = 1 / (1 + np.exp(-scene.opacity_logits[alive].clip(-50, 50).astype(np.float64)))
     if not weight.sum() > 0:
         return Extent(np.zeros(3), 1.0, 1.0, False)

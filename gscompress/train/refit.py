@@ -54,6 +54,8 @@ def refit(
 ) -> Scene:
     """`scene` with constant colours and opacities fitted to `images`.
 
+    Takes `scene` over: its colours change in place, for a copy of the harmonics is the largest array there is.
+
     Args:
         scene: as decoded, geometry quantised; its colours and opacities are where the fit starts.
         cameras, images, importance: what it should look like, and how much each view counts.
@@ -62,7 +64,7 @@ def refit(
     """
     if iterations == 0 or len(scene) == 0:
         return scene
-    sh = scene.sh.copy()
+    sh = scene.sh
     color = sh[:, 0].astype(np.float64)
     look, momentum = color.copy(), 1.0
     low, high = np.log(OPACITY_RANGE)

@@ -57,8 +57,10 @@ void reconstruct(const Params &p, const Splat &s, const int *sh_symbols, float *
     double axes[3][3];
     rotation_axes(s.rotation, axes);
     const std::array<int, 3> steps = position_steps(p, s);
+    const double octaves[3] = {static_cast<double>(steps[0]) / FIXED_ONE, static_cast<double>(steps[1]) / FIXED_ONE, static_cast<double>(steps[2]) / FIXED_ONE};
     double local[3];
-    for (int i = 0; i < 3; ++i) local[i] = s.offset[i] == 0 ? 0.0 : s.offset[i] * det_exp2(static_cast<double>(steps[i]) / FIXED_ONE);
+    det_exp2_3(octaves, local);
+    for (int i = 0; i < 3; ++i) local[i] = s.offset[i] * local[i];
     for (int k = 0; k < 3; ++k)
         mean[k] = static_cast<float>(voxel_centre(p, s.code, k) + (axes[0][k] * local[0] + axes[1][k] * local[1] + axes[2][k] * local[2]));
     for (int i = 0; i < 3; ++i) log_scale[i] = static_cast<float>(s.value[i] * (LN2 / FIXED_ONE));
@@ -89,12 +91,19 @@ void reconstruct(const Params &p, const Splat &s, const int *sh_symbols, float *
     if (p.sh_rest) {
         const int width = 3 * p.sh_rest;
         int64_t sums[45] = {};
+        int32_t small[45] = {};  // 32 bits hold the sums of all but hostile symbols, and are several times faster
         if (sh_symbols)
-            for (int k = 0; k < p.sh_components; ++k)
-                if (sh_symbols[k])
-                    for (int i = 0; i < width; ++i) sums[i] += static_cast<int64_t>(sh_symbols[k]) * p.sh_basis[k * width + i];
+            for (int k = 0; k < p.sh_components; ++k) {
+                const int symbol = sh_symbols[k];
+                if (symbol == 0) continue;
+                const int8_t *row = &p.sh_basis[static_cast<size_t>(k) * width];
+                if (symbol < (1 << 18) && symbol > -(1 << 18))
+                    for (int i = 0; i < width; ++i) small[i] += symbol * row[i];
+                else
+                    for (int i = 0; i < width; ++i) sums[i] += static_cast<int64_t>(symbol) * row[i];
+            }
         const double unit = static_cast<double>(p.step[STEP_SH][s.color_class]) / (127.0 * FIXED_ONE);
-        for (int i = 0; i < width; ++i) sh[3 + i] = static_cast<float>(static_cast<double>(sums[i]) * unit);
+        for (int i = 0; i < width; ++i) sh[3 + i] = static_cast<float>(static_cast<double>(sums[i] + small[i]) * unit);
     }
 }
 

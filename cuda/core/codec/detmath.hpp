@@ -24,6 +24,20 @@ inline double det_exp(double x) {
     return y * pow2(static_cast<int>(k));
 }
 
+// Three at once: the divisions of one fill the gaps of the others.
+inline void det_exp2_3(const double *x, double *y) {
+    double r[3], k[3];
+    for (int j = 0; j < 3; ++j) {
+        const double natural = x[j] * LN2;
+        k[j] = std::floor(natural * LOG2_E + 0.5);
+        r[j] = natural - k[j] * LN2;
+        y[j] = 1.0;
+    }
+    for (int i = 14; i >= 1; --i)
+        for (int j = 0; j < 3; ++j) y[j] = 1.0 + y[j] * r[j] / i;
+    for (int j = 0; j < 3; ++j) y[j] = y[j] * pow2(static_cast<int>(k[j]));
+}
+
 inline double det_exp2(double x) { return det_exp(x * LN2); }
 
 // ln x for normal positive x: x = 2^e m, m in [sqrt 1/2, sqrt 2), 2 artanh((m - 1) / (m + 1)).

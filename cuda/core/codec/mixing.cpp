@@ -13,9 +13,6 @@ Tables::Tables() {
     for (int n = 0; n < 256; ++n) rate[n] = static_cast<uint16_t>(std::floor(65536 / (n + 2.0) + 0.5));
 }
 
-const Tables &tables() {
-    static const Tables instance;
-    return instance;
-}
+const Tables TABLES;
 
 }  // namespace gsz

@@ -19,7 +19,7 @@ struct Tables {
     std::array<uint16_t, 256> rate;       // 65536 / (n + 2)
     Tables();
 };
-const Tables &tables();
+extern const Tables TABLES;
 
 struct Counter {
     uint16_t p = 32768;
@@ -35,7 +35,7 @@ struct EncodeIO {
     double *bits = nullptr;  // where the cost of what is coded is added up, for statistics
     static constexpr bool learns = true;
     int code(int bit, uint32_t p) {
-        if (bits) *bits += tables().cost[(bit ? p : 65536 - p) >> 4];
+        if (bits) *bits += TABLES.cost[(bit ? p : 65536 - p) >> 4];
         coder.code(bit, p);
         return bit;
     }
@@ -60,7 +60,7 @@ struct CostIO {  // what a symbol would cost now, in bits; nothing is learned
     double bits = 0;
     static constexpr bool learns = false;
     int code(int bit, uint32_t p) {
-        bits += tables().cost[(bit ? p : 65536 - p) >> 4];
+        bits += TABLES.cost[(bit ? p : 65536 - p) >> 4];
         return bit;
     }
 };
@@ -73,9 +73,14 @@ public:
         for (int i = 0; i < I; ++i) counters_[i].resize(static_cast<size_t>(nodes) * contexts[i]);
     }
 
+    // Fetches what the next decisions under these contexts will need.
+    void expect(const std::array<int, I> &context) const {
+        for (int i = 0; i < I; ++i) __builtin_prefetch(&counters_[i][static_cast<size_t>(context[i]) * nodes_], 1);
+    }
+
     template <class IO>
     int code(IO &io, const std::array<int, I> &context, int node, int bit) {
-        const Tables &t = tables();
+        const Tables &t = TABLES;
         Counter *c[I];
         int st[I];
         int64_t dot = 0;

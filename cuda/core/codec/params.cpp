@@ -12,10 +12,7 @@ StepTables::StepTables() {
     }
 }
 
-const StepTables &step_tables() {
-    static const StepTables instance;
-    return instance;
-}
+const StepTables STEP_TABLES;
 
 void Params::prepare() {
     for (int s = 0; s < STEP_COUNT; ++s)

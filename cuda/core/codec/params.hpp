@@ -45,20 +45,19 @@ struct StepTables {
     std::array<int, 64> log2;     // log2(1 + (i + 1/2) / 64), fixed point
     StepTables();
 };
-const StepTables &step_tables();
+extern const StepTables STEP_TABLES;
 
 // log2 sqrt(2^2a + 2^2b), fixed point.
 inline int log2_hypot(int a, int b) {
     const int hi = a > b ? a : b, d = (a > b ? a - b : b - a) >> (FIXED_BITS - 6);
-    return hi + (d < 1024 ? step_tables().hypot[d] : 0);
+    return hi + (d < 1024 ? STEP_TABLES.hypot[d] : 0);
 }
 
 // log2 of a positive integer, fixed point, within 1/90 octave.
 inline int log2_integer(uint64_t v) {
-    int k = 0;
-    while (v >> (k + 1)) ++k;
+    const int k = std::bit_width(v) - 1;
     const uint64_t mantissa = k >= 6 ? (v >> (k - 6)) & 63 : (v << (6 - k)) & 63;
-    return k * FIXED_ONE + step_tables().log2[mantissa];
+    return k * FIXED_ONE + STEP_TABLES.log2[mantissa];
 }
 
 // log2 of the blur at a voxel, world units, fixed point.

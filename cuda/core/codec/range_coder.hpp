@@ -49,7 +49,9 @@ public:
         const uint32_t range = x2_ - x1_;
         const uint32_t mid = x1_ + (range >> 16) * p1 + (((range & 0xffff) * p1) >> 16);
         const int bit = x_ <= mid;
-        if (bit) x2_ = mid; else x1_ = mid + 1;
+        const uint32_t one = 0u - static_cast<uint32_t>(bit);  // no branch: the bit is what can not be predicted
+        x2_ = (mid & one) | (x2_ & ~one);
+        x1_ = (x1_ & one) | ((mid + 1) & ~one);
         while (((x1_ ^ x2_) & 0xff000000u) == 0) {
             x1_ <<= 8;
             x2_ = (x2_ << 8) | 255;

@@ -23,7 +23,7 @@ inline Rotation rotation_layout(const Params &p, const int *log2_scales, int blu
     for (int i = 0; i < 3; ++i) eff[i] = log2_hypot(log2_scales[i], blur);
     auto weight = [&](int i, int j) {
         const int d = (eff[i] - eff[j]) >> (FIXED_BITS - 6);
-        return step_tables().sinh[clip(d, 0, 1023)];
+        return STEP_TABLES.sinh[clip(d, 0, 1023)];
     };
     const int w01 = weight(0, 1), w12 = weight(1, 2), w02 = weight(0, 2);
     Rotation r;

@@ -80,6 +80,7 @@ void ShCoder::code(IO &io, const Splat &s, Cell &cell, int *symbols, const ShTar
         const int energy = clip(a, 0, 3) * 4 + clip(b, 0, 3);
         const std::array<int, 5> c{k, energy * 16 + count_bucket, clip(a + b, 0, 7) * 16 + s.color_class + 128 * (k < 3), pm * 16 + energy,
                                    (clip(p, -3, 3) + 3) * 7 + clip(k, 0, 6)};
+        value_.expect(c);
         int v = symbols[k];
         if (k == n - 1) {  // the last one is not zero
             const int negative = value_.code(io, c, NODE_SIGN, v < 0);

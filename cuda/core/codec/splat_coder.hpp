@@ -55,13 +55,13 @@ inline std::array<int, 3> position_steps(const Params &p, const Splat &s) {
 }
 
 inline int half_octaves(int magnitude, int step) {  // 0 for < step / 4, then two per octave, at most 23
-    const int64_t q = (static_cast<int64_t>(magnitude) << 3) / step;
+    const uint32_t q = (static_cast<uint32_t>(magnitude) << 3) / static_cast<uint32_t>(step);  // magnitude < 2^23
     if (q < 2) return 0;
-    const int k = floor_log2(static_cast<uint32_t>(q > 0x3fffffff ? 0x3fffffff : q));
+    const int k = floor_log2(q);
     const int half = static_cast<int>((q >> (k - 1)) & 1);
     return clip(2 * k - 1 + half, 0, 23);
 }
-inline int rounded_ratio(int64_t a, int64_t b) { return static_cast<int>((a >= 0 ? a + b / 2 : a - b / 2) / b); }
+inline int rounded_ratio(int a, int b) { return (a >= 0 ? a + b / 2 : a - b / 2) / b; }
 
 class SplatCoder {
 public:
@@ -148,7 +148,7 @@ void SplatCoder::code_scalar(IO &io, int j, Splat &s, const Splat *before, const
 
     const int own = j ? half_octaves(std::abs(s.error[j - 1]), p_.step[SCALAR_STEP[j - 1]][j - 1 >= 4 ? s.color_class : s.geometry_class]) : 0;
     const int prior = before ? half_octaves(std::abs(before->error[j]), step) : 0;
-    auto side = [&](int v) { return clip(rounded_ratio(static_cast<int64_t>(v) - prediction, step), -3, 3) + 3; };
+    auto side = [&](int v) { return clip(rounded_ratio(v - prediction, step), -3, 3) + 3; };
     auto small = [&](int k) { return k >= 0 ? clip(rounded_ratio(s.error[k], p_.step[SCALAR_STEP[k]][k >= 4 ? s.color_class : s.geometry_class]), -2, 2) + 2 : 2; };
     const int size = clip((s.value[0] - p_.log2_voxel + 6 * FIXED_ONE) >> (FIXED_BITS - 1), 0, 15);
     const int extra = j == 0 ? 0 : (j <= 2 ? size : clip(-s.value[3] >> (FIXED_BITS - 1), 0, 15));
@@ -158,6 +158,7 @@ void SplatCoder::code_scalar(IO &io, int j, Splat &s, const Splat *before, const
                                  side(x[3]) * 7 + side(x[0]),
                                  extra * 16 + (j >= 3 ? size : clip(s.geometry_class, 0, 15)),
                                  small(j - 1) * 5 + small(j - 2)};
+    scalar_[j].expect(ctx);
     int symbol = 0;
     if (target) {
         // Rate-distortion: the symbol of least weight * error^2 + bits among the two around the target and zero.

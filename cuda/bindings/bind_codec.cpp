@@ -138,12 +138,12 @@ static nb::tuple decode(nb::bytes data, bool partial, size_t max_splats, int thr
 static nb::dict codec_tables() {
     nb::dict out;
     auto add = [&](const char *name, const auto &table) { out[name] = array(std::vector<int32_t>(table.begin(), table.end()), {table.size()}); };
-    add("stretch", tables().stretch);
-    add("squash", tables().squash);
-    add("rate", tables().rate);
-    add("hypot", step_tables().hypot);
-    add("sinh", step_tables().sinh);
-    add("log2", step_tables().log2);
+    add("stretch", TABLES.stretch);
+    add("squash", TABLES.squash);
+    add("rate", TABLES.rate);
+    add("hypot", STEP_TABLES.hypot);
+    add("sinh", STEP_TABLES.sinh);
+    add("log2", STEP_TABLES.log2);
     return out;
 }
 

@@ -11,10 +11,9 @@ MAX_BUCKET = 22
 MAX_MAGNITUDE = (1 << (MAX_BUCKET + 1)) - 1
 NODE_ZERO = 0
 NODE_SIGN = 1
-NODE_BUCKET = 2
-NODE_FIRST = NODE_BUCKET + MAX_BUCKET
-NODE_SECOND = NODE_FIRST + MAX_BUCKET + 1
-SIGNED_NODES = NODE_SECOND + 2 * (MAX_BUCKET + 1)
+NODE_BUCKET, NODE_FIRST, NODE_SECOND = 4, 5, 6
+"""Of bucket 0; those of each bucket lie together, 4 apart."""
+SIGNED_NODES = 4 * (MAX_BUCKET + 2)
 
 
 def code_raw(io: BitIO, bits: int, value: int = 0) -> int:
@@ -30,13 +29,13 @@ def code_magnitude(io: BitIO, model: Mixed, where: list[int], magnitude: int = 1
     code = model.code
     want = magnitude.bit_length() - 1
     bucket = 0
-    while bucket < MAX_BUCKET and code(io, where, NODE_BUCKET + bucket, bucket < want):
+    while bucket < MAX_BUCKET and code(io, where, NODE_BUCKET + 4 * bucket, bucket < want):
         bucket += 1
     if bucket == 0:
         return 1
-    value = 2 + code(io, where, NODE_FIRST + bucket, magnitude >> (bucket - 1) & 1)
+    value = 2 + code(io, where, NODE_FIRST + 4 * bucket, magnitude >> (bucket - 1) & 1)
     if bucket >= 2:
-        value = 2 * value + code(io, where, NODE_SECOND + 2 * bucket + (value & 1), magnitude >> (bucket - 2) & 1)
+        value = 2 * value + code(io, where, NODE_SECOND + 4 * bucket + (value & 1), magnitude >> (bucket - 2) & 1)
     if bucket >= 3:
         low = bucket - 2
         value = value << low | code_raw(io, low, magnitude & ((1 << low) - 1))

@@ -147,7 +147,7 @@ def test_statistics_are_the_bytes(degree):
     """The bits that the coder adds up by group are those of the chunks, within 1 % and 100 bytes."""
     scene = random_scene(4000, degree, seed=5)
     encoder = Encoder.open(scene, plan("fast", len(scene)), None, lambda share: None)
-    draft = Draft.of(canonical(scene), encoder.weights, encoder.slope(45.0), scene)
+    draft = Draft.of(scene, np.arange(len(scene)), encoder.weights, encoder.slope(45.0))
     run = draft.run(DEFAULT, draft.basis.shape[0])
     geometry, harmonics = (sum(len(c) for b in chunks for c in b) for chunks in (run.geometry, run.harmonics))
     for bits, size in ((run.bits[:7].sum(), geometry), (run.bits[7], harmonics)):

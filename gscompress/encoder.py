@@ -20,7 +20,7 @@ from .model.weights import BlurModel, Weights, fit_blur, kept, precision_classes
 from .render import render, synthesise
 from .scene import Scene
 from .train.measure import Measured, measure
-from .train.refit import refit
+from .train.refit import pull, refit
 
 ONE = 4096
 """Fixed point of the bitstream."""
@@ -36,6 +36,9 @@ COLOR_CLASS_WEIGHT = 0.955
 
 EXTRA_IMPORTANCE = 0.25
 """Of a synthesised view beside the caller's own."""
+
+ASKED_VIEWS = 16
+"""Views from which dropped Gaussians are asked back."""
 
 MAX_VOXELS = 1 << 26
 CLOSE_PSNR = 100.0
@@ -146,9 +149,7 @@ class Encoder:
 
     def encode(self, slope: float, iterations: int, progress: Callable[[float], None]) -> Encoded:
         """The file at `slope`, colours fitted in `iterations` steps."""
-        rows = np.flatnonzero(kept(self.weights, slope))
-        if len(rows) == 0:
-            rows = np.array([int(np.argmax(self.weights.energy))])
+        rows = self.rows(slope, iterations > 0)
         draft = Draft.of(self.scene, rows, self.weights.select(rows), slope)
         predictor, components = DEFAULT, draft.basis.shape[0]
         if self.plan.fitted:
@@ -165,6 +166,26 @@ class Encoder:
             file = draft.file(draft.run(predictor, components), components, predictor, rows, self.scene.antialiased)
         progress(1.0)
         return file
+
+    def rows(self, slope: float, together: bool) -> np.ndarray:
+        """int64: Gaussians worth their bits at `slope`.
+
+        Many weak ones that lie over each other are missed more than the sum of their own energies tells. With `together`,
+        those that the error of dropping all of them asks back the most are kept as well.
+        """
+        stays = kept(self.weights.energy, slope, PRUNE_BITS if together else PRUNE_BITS_ALONE)
+        if not stays.any():
+            stays[int(np.argmax(self.weights.energy))] = True
+        if together and not stays.all():
+            m = self.measured
+            some = range(0, len(m.cameras), max(1, len(m.cameras) // ASKED_VIEWS))
+            cameras, importance = [m.cameras[i] for i in some], [m.importance[i] for i in some]
+            bare = self.scene.select(stays)
+            wanted = [2 * m.images[i] - render(bare, m.cameras[i]).image for i in some]
+            asked = pull(self.scene, cameras, wanted, importance)[0][:, 4]
+            asked *= m.weights.samples / (3 * sum(w * c.width * c.height for c, w in zip(cameras, importance, strict=True)))
+            stays |= kept(asked, slope)
+        return np.flatnonzero(stays)
 
     def judge(self, file: Encoded) -> Encoded:
         """`file` with its PSNR, over the caller's cameras if there are any."""

@@ -17,8 +17,11 @@ CLASSES = 16
 CLASS_OFFSET = 2.5
 """Class 0 stands for a weight of 2^(2 * 2.5) = 32 lambda: what is weaker costs more bits than it brings."""
 
-PRUNE_BITS = 80.0
-"""A Gaussian stays if it brings at least this many bits' worth of distortion."""
+PRUNE_BITS = 120.0
+"""A Gaussian stays if it brings at least this many bits' worth of distortion, by itself or with others dropped as well."""
+
+PRUNE_BITS_ALONE = 40.0
+"""The same where only its own is known."""
 
 VALUES = 11
 """Geometric values of a splat: 3 scales, 3 of rotation, opacity, 3 of position; one for the rest of its cost."""
@@ -124,9 +127,9 @@ def with_prior(
     )
 
 
-def kept(weights: Weights, slope: float) -> np.ndarray:
-    """bool [N]: Gaussians worth their bits at `slope` (lambda)."""
-    return weights.energy > slope * PRUNE_BITS
+def kept(energy: np.ndarray, slope: float, bits: float = PRUNE_BITS) -> np.ndarray:
+    """bool [N]: Gaussians whose loss costs more than their bits at `slope` (lambda)."""
+    return energy > slope * bits
 
 
 def precision_classes(weight: np.ndarray, slope: float) -> np.ndarray:
@@ -144,7 +147,7 @@ def expected_distortion(weights: Weights, sh_energy: np.ndarray, slope: float) -
         slope: lambda.
     """
     level = slope / (2 * np.log(2))
-    stays = kept(weights, slope)
+    stays = kept(weights.energy, slope)
     color = weights.color * SH_C0**2
     total = weights.energy[~stays].sum() + stays.sum() * 0.8 * VALUES * level
     total += 3 * np.minimum(0.3 * color[stays], level).sum()

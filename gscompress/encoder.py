@@ -16,7 +16,17 @@ from .model.canonical import COLOR_AXES, OPACITY_CEILING, OPACITY_FLOOR, Canonic
 from .model.harmonics import fit_basis, to_basis
 from .model.prediction import DEFAULT, fit_predictor
 from .model.voxels import Grid, Layout, fit_grid, layout
-from .model.weights import PRUNE_BITS, PRUNE_BITS_ALONE, BlurModel, Weights, fit_blur, kept, precision_classes, slope_for, with_prior
+from .model.weights import (
+    PRUNE_BITS,
+    PRUNE_BITS_ALONE,
+    BlurModel,
+    Weights,
+    fit_blur,
+    kept,
+    precision_classes,
+    slope_for,
+    with_prior,
+)
 from .render import render, synthesise
 from .scene import Scene
 from .train.measure import Measured, measure

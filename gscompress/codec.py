@@ -115,11 +115,11 @@ def compress_scene(
     if len(scene) == 0:
         return Compressed(Encoded.empty(scene).pack({}), 0, 0, scene.sh_degree, options.quality, None)
     encoder = Encoder.open(scene, plan(options.effort, len(scene)), cameras, lambda share: tell("measuring", 0.35 * share))
-    file = search(encoder, options, lambda share: tell("encoding", 0.35 + 0.65 * share))
-    about: dict = {"encoder": f"gscompress {VERSION}", "splats_in": len(scene), "effort": options.effort}
     aimed = options.target_size is None and options.target_psnr is None
+    about: dict = {"encoder": f"gscompress {VERSION}", "splats_in": len(scene), "effort": options.effort}
     if aimed:
         about["quality"] = options.quality
+    file = search(encoder, options, about, lambda share: tell("encoding", 0.35 + 0.65 * share))
     data = file.pack(about)
     tell("done", 1.0)
     return Compressed(data, len(scene), len(file.order), scene.sh_degree, options.quality if aimed else None, file.psnr)

@@ -13,82 +13,79 @@ from .errors import InputError
 PSNR_AT_ZERO, PSNR_PER_QUALITY = 30.0, 0.3
 """Quality q aims at 30 + 0.3 q dB: 45 dB, where no difference is seen, at 50."""
 SIZE_SLACK, PSNR_SLACK = 0.01, 0.3
-ABOUT_BYTES = 160
-"""Room for the encoder's note and its table entry."""
 TRIES = 12
+OCTAVES_PER_SIZE_OCTAVE = 3.0
+"""Of lambda, about: a file is half as large at eight times the slope."""
 
 
-def search(encoder: Encoder, options: CompressOptions, progress: Callable[[float], None]) -> Encoded:
-    """The file that `options` ask for, with its PSNR where views were fitted to.
+def search(encoder: Encoder, options: CompressOptions, about: dict, progress: Callable[[float], None]) -> Encoded:
+    """The file that `options` ask for, with its PSNR where colours were fitted.
+
+    Args:
+        encoder: the measured scene.
+        options: quality or target.
+        about: the note that goes into the file; it counts towards its size.
+        progress: called with the share done.
 
     Raises:
         InputError: the target can not be reached.
     """
-    iterations = encoder.iterations
     if options.target_size is not None:
-        return _to_size(encoder, options.target_size, iterations, progress)
+        return _to_size(encoder, options.target_size, about, progress)
     if options.target_psnr is not None:
-        return _to_psnr(encoder, options.target_psnr, iterations, progress)
+        return _to_psnr(encoder, options.target_psnr, about, progress)
     assert options.quality is not None
     slope = encoder.slope(PSNR_AT_ZERO + PSNR_PER_QUALITY * options.quality)
-    file = encoder.encode(slope, iterations, progress)
-    return encoder.judge(file) if iterations else file
+    return _judged(encoder, encoder.encode(slope, encoder.iterations, progress))
 
 
-def size_of(file: Encoded) -> int:
-    """Bytes of the packed file, note included, at most."""
-    return len(file.pack({})) + ABOUT_BYTES
+def _judged(encoder: Encoder, file: Encoded) -> Encoded:
+    """`file` with its PSNR, if the effort includes renders of the result."""
+    return encoder.judge(file) if encoder.iterations else file
 
 
-def _to_size(encoder: Encoder, target: int, iterations: int, progress: Callable[[float], None]) -> Encoded:
-    """The largest file that is no larger than `target`, by bisection of log lambda on files without colour fit."""
+def _to_size(encoder: Encoder, target: int, about: dict, progress: Callable[[float], None]) -> Encoded:
+    """The largest file that is no larger than `target`: secant steps on log size over log lambda, kept in a bracket.
 
-    def tried(octaves: float, steps: int) -> Encoded:
-        return encoder.encode(float(np.exp2(octaves)), steps, lambda share: None)
-
+    First without the colour fit, which moves the size a little, then settled with it.
+    """
+    aim = np.log2(target * (1 - SIZE_SLACK / 2))
     octaves = float(np.log2(encoder.slope(42.0)))
-    steps = 0
-    below: tuple[float, Encoded] | None = None
-    above: float | None = None
-    for attempt in range(2 * TRIES):
-        file = tried(octaves, steps)
-        size = size_of(file)
-        progress(min(0.9, (attempt + 1) / TRIES))
-        if size <= target and size > (1 - SIZE_SLACK) * target:
-            if steps == iterations:
-                return encoder.judge(file) if iterations else file
-            steps, below, above = iterations, None, None  # the fit moves the size a little: settle it with the fit on
-            octaves += float(np.log2(size / (target * (1 - SIZE_SLACK / 2)))) * 2.2
-            continue
-        guess = octaves + 2.2 * float(np.log2(size / (target * (1 - SIZE_SLACK / 2))))
-        if size <= target:
-            below = (octaves, file)
-        else:
-            above = octaves
-        if below is not None and above is not None:
-            guess = (below[0] + above) / 2 if not above < guess < below[0] or attempt % 3 == 2 else guess
-            if below[0] - above < 1e-6:
-                break
-        if not -120 < guess < 60:
-            break
-        octaves = guess
-    if below is None:
-        raise InputError(f"target_size: expected {size_of(tried(60.0, 0))} bytes or more for this scene, found {target}")
-    file = below[1] if steps == iterations else tried(below[0], iterations)
-    return encoder.judge(file) if iterations else file
+    smallest = target
+    for iterations in dict.fromkeys([0, encoder.iterations]):
+        below: tuple[float, Encoded] | None = None
+        low, high = -np.inf, np.inf  # octaves known to give too large, small enough a file
+        for attempt in range(TRIES):
+            file = encoder.encode(float(np.exp2(octaves)), iterations, lambda share: None)
+            size = len(file.pack(about))
+            smallest = min(smallest, size) if below or attempt else size
+            progress(min(0.9, (attempt + 1) / TRIES))
+            if size <= target:
+                high, below = octaves, (octaves, file)
+                if size > (1 - SIZE_SLACK) * target:
+                    break
+            else:
+                low = octaves
+            octaves += OCTAVES_PER_SIZE_OCTAVE * (float(np.log2(size)) - aim)
+            if not low < octaves < high:
+                octaves = (max(low, high - 40) + min(high, low + 40)) / 2
+        if below is None:
+            raise InputError(f"target_size: expected {smallest} bytes or more for this scene, found {target}")
+        octaves = below[0]
+    return _judged(encoder, below[1])
 
 
-def _to_psnr(encoder: Encoder, target: float, iterations: int, progress: Callable[[float], None]) -> Encoded:
+def _to_psnr(encoder: Encoder, target: float, about: dict, progress: Callable[[float], None]) -> Encoded:
     """The smallest file found whose PSNR is no less than `target`."""
     octaves = float(np.log2(encoder.slope(target)))
     best: Encoded | None = None
     tried: list[tuple[float, float]] = []
     for attempt in range(TRIES):
-        file = encoder.judge(encoder.encode(float(np.exp2(octaves)), iterations, lambda share: None))
+        file = encoder.judge(encoder.encode(float(np.exp2(octaves)), encoder.iterations, lambda share: None))
         progress(min(0.95, (attempt + 1) / 5))
         assert file.psnr is not None
         over = file.psnr - target
-        if over >= 0 and (best is None or size_of(file) < size_of(best)):
+        if over >= 0 and (best is None or len(file.pack(about)) < len(best.pack(about))):
             best = file
         if 0 <= over <= PSNR_SLACK:
             break

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scenes_for_tests import random_scene
 
 from gscompress.cameras import Camera
 from gscompress.render import contributions, render
 from gscompress.scene import SH_C0, Scene
 from gscompress.train.measure import measure
 from gscompress.train.refit import logits, pull, refit
-from tests.scenes_for_tests import random_scene
 
 
 def camera(distance: float = 6.0) -> Camera:

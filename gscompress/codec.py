@@ -32,7 +32,7 @@ class Compressed:
         splats_in, splats_out: Gaussians of the input and of the file.
         sh_degree: of the file.
         quality: the setting, None where a target took its place.
-        psnr_estimate: dB, mean over views of the file's renders against the input's; None with effort "fast".
+        psnr_estimate: dB, mean over views of the file's renders against the input's; None with effort "fast", which does not look.
     """
 
     data: bytes

@@ -17,8 +17,6 @@ from .model.harmonics import fit_basis, to_basis
 from .model.prediction import DEFAULT, fit_predictor
 from .model.voxels import Grid, Layout, fit_grid, layout
 from .model.weights import (
-    PRUNE_BITS,
-    PRUNE_BITS_ALONE,
     BlurModel,
     Weights,
     fit_blur,
@@ -47,9 +45,6 @@ COLOR_CLASS_WEIGHT = 0.955
 EXTRA_IMPORTANCE = 0.25
 """Of a synthesised view beside the caller's own."""
 
-ASKED_VIEWS = 16
-"""Views from which dropped Gaussians are asked back."""
-
 MAX_VOXELS = 1 << 26
 CLOSE_PSNR = 100.0
 
@@ -65,6 +60,7 @@ class Plan:
         rarity, prior: see `model.weights.with_prior`, beside the caller's cameras.
         rarity_alone, prior_alone: without them; the views are guesses then, so they count for less.
         iterations: of the colour fit; half as many to synthesised views alone, where more would fit what nobody sees.
+        asked: views from which dropped Gaussians are asked back.
         fitted: fit the predictor to the scene in a pass of its own.
     """
 
@@ -77,6 +73,7 @@ class Plan:
     rarity_alone: float
     prior_alone: float
     iterations: int
+    asked: int
     fitted: bool
 
 
@@ -84,11 +81,11 @@ def plan(effort: str, splats: int) -> Plan:
     """The plan of an effort; fewer views where every one is slow."""
     share = min(1.0, 300_000 / max(splats, 1))
     if effort == "fast":
-        return Plan(8, 2, 8, 320, 0.5, 0.02, 0.5, 0.05, 0, False)
+        return Plan(8, 2, 8, 320, 0.5, 0.02, 0.5, 0.05, 0, 4, False)
     if effort == "normal":
         views, extra, alone = max(12, round(48 * share)), max(4, round(12 * share)), max(16, round(48 * share))
-        return Plan(views, extra, alone, 640, 0.0, 0.003, 0.5, 0.06, max(3, round(10 * share)), True)
-    return Plan(128, 32, 96, 640, 0.0, 0.003, 0.5, 0.06, 24, True)
+        return Plan(views, extra, alone, 640, 0.0, 0.003, 0.5, 0.06, max(3, round(10 * share)), 16, True)
+    return Plan(128, 32, 96, 640, 0.0, 0.003, 0.5, 0.06, 24, 32, True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +156,7 @@ class Encoder:
 
     def encode(self, slope: float, iterations: int, progress: Callable[[float], None]) -> Encoded:
         """The file at `slope`, colours fitted in `iterations` steps."""
-        rows = self.rows(slope, iterations > 0)
+        rows = self.rows(slope)
         draft = Draft.of(self.scene, rows, self.weights.select(rows), slope)
         predictor, components = DEFAULT, draft.basis.shape[0]
         if self.plan.fitted:
@@ -177,18 +174,18 @@ class Encoder:
         progress(1.0)
         return file
 
-    def rows(self, slope: float, together: bool) -> np.ndarray:
+    def rows(self, slope: float) -> np.ndarray:
         """int64: Gaussians worth their bits at `slope`.
 
-        Many weak ones that lie over each other are missed more than the sum of their own energies tells. With `together`,
-        those that the error of dropping all of them asks back the most are kept as well.
+        Many weak ones that lie over each other are missed more than the sum of their own energies tells: those that the
+        error of dropping all of them asks back the most are kept as well.
         """
-        stays = kept(self.weights.energy, slope, PRUNE_BITS if together else PRUNE_BITS_ALONE)
+        stays = kept(self.weights.energy, slope)
         if not stays.any():
             stays[int(np.argmax(self.weights.energy))] = True
-        if together and not stays.all():
+        if not stays.all():
             m = self.measured
-            some = range(0, len(m.cameras), max(1, len(m.cameras) // ASKED_VIEWS))
+            some = range(0, len(m.cameras), max(1, len(m.cameras) // self.plan.asked))
             cameras, importance = [m.cameras[i] for i in some], [m.importance[i] for i in some]
             bare = self.scene.select(stays)
             wanted = [2 * m.images[i] - render(bare, m.cameras[i]).image for i in some]

@@ -20,9 +20,6 @@ CLASS_OFFSET = 2.5
 PRUNE_BITS = 120.0
 """A Gaussian stays if it brings at least this many bits' worth of distortion, by itself or with others dropped as well."""
 
-PRUNE_BITS_ALONE = 40.0
-"""The same where only its own is known."""
-
 VALUES = 11
 """Geometric values of a splat: 3 scales, 3 of rotation, opacity, 3 of position; one for the rest of its cost."""
 
@@ -127,9 +124,9 @@ def with_prior(
     )
 
 
-def kept(energy: np.ndarray, slope: float, bits: float = PRUNE_BITS) -> np.ndarray:
+def kept(energy: np.ndarray, slope: float) -> np.ndarray:
     """bool [N]: Gaussians whose loss costs more than their bits at `slope` (lambda)."""
-    return energy > slope * bits
+    return energy > slope * PRUNE_BITS
 
 
 def precision_classes(weight: np.ndarray, slope: float) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Every scene decoded twice, by the native core and by the readable Python reference: the arrays have to be the same bytes.
 
-    python tools/bench/parity.py --scene-folder DIR -o tools/bench/results/parity.json [--scenes tile human ...] [-q 1]
+    python tools/bench/two_decoders.py --scene-folder DIR -o tools/bench/results/two_decoders.json [--scenes tile human ...] [-q 1]
 
 The reference takes about a millisecond per splat, so the quality is low unless asked otherwise.
 """

@@ -11,6 +11,8 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from . import errors
 from ._native import core, threads
 from .bitstream import container
@@ -21,6 +23,9 @@ from .errors import InputError
 from .rate import search
 from .scene import Scene
 from .version import VERSION
+
+MEAN_LIMIT, SH_LIMIT = 1e25, 128.0
+"""Largest coordinate and harmonic that a file holds."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +114,7 @@ def compress_scene(
     Raises:
         InputError: the scene holds values that are not finite, or a target can not be reached.
     """
-    if not scene.finite().all():
-        raise InputError(f"scene: expected finite values, found {int((~scene.finite()).sum())} Gaussians that are not")
+    _check(scene)
     tell = progress or (lambda stage, share: None)
     if len(scene) == 0:
         return Compressed(Encoded.empty(scene).pack({}), 0, 0, scene.sh_degree, options.quality, None)
@@ -121,8 +125,20 @@ def compress_scene(
         about["quality"] = options.quality
     file = search(encoder, options, about, lambda share: tell("encoding", 0.35 + 0.65 * share))
     data = file.pack(about)
+    measured = file.psnr if file.psnr is not None and np.isfinite(file.psnr) else None
     tell("done", 1.0)
-    return Compressed(data, len(scene), len(file.order), scene.sh_degree, options.quality if aimed else None, file.psnr)
+    return Compressed(data, len(scene), len(file.order), scene.sh_degree, options.quality if aimed else None, measured)
+
+
+def _check(scene: Scene) -> None:
+    """Refuses what the format can not hold."""
+    finite = scene.finite()
+    if not finite.all():
+        raise InputError(f"scene: expected finite values, found {int((~finite).sum())} Gaussians that are not")
+    for name, values, limit in (("means", scene.means, MEAN_LIMIT), ("sh", scene.sh, SH_LIMIT)):
+        beyond = int((np.abs(values).reshape(len(scene), -1) > limit).any(1).sum()) if len(scene) else 0
+        if beyond:
+            raise InputError(f"scene.{name}: expected values within {limit:g}, found {beyond} Gaussians beyond; remove them first")
 
 
 def decode(data: bytes, name: str = "<bytes>", partial: bool = False) -> Decoded:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from ._native import core, threads
 from .bitstream.container import ABOUT, BASIS, GEOMETRY, HARMONICS, VALUE_LIMIT, Header, Section, pack
 from .cameras import Camera
+from .errors import InputError
 from .evaluate.metrics import mean_psnr, psnr
 from .model.canonical import COLOR_AXES, OPACITY_CEILING, OPACITY_FLOOR, CanonicalSplats, canonical
 from .model.harmonics import fit_basis, to_basis
@@ -46,7 +48,9 @@ EXTRA_IMPORTANCE = 0.25
 """Of a synthesised view beside the caller's own."""
 
 MAX_VOXELS = 1 << 26
-CLOSE_PSNR = 100.0
+JUDGES = 100
+COMPARED_VIEWS = 12
+"""What `gscompress compare` makes up where it is given no cameras."""
 
 
 @dataclass(frozen=True)
@@ -131,24 +135,36 @@ class Encoder:
     plan: Plan
     measured: Measured
     weights: Weights
-    judges: tuple[int, ...]
+    given: tuple[Camera, ...]
 
     @staticmethod
     def open(scene: Scene, plan: Plan, cameras: Sequence[Camera] | None, progress: Callable[[float], None]) -> Encoder:
-        """Measures `scene` from the given cameras and from synthesised ones."""
+        """Measures `scene` from the given cameras and from synthesised ones.
+
+        Raises:
+            InputError: cameras were given, and none of them sees a Gaussian.
+        """
         given = _spread(list(cameras or []), plan.given)
         height = plan.width * 5 // 8
         extra = synthesise(scene, plan.synthesised if given else plan.alone, width=plan.width, height=height)
-        measured = measure(scene, given + extra, [1.0] * len(given) + [EXTRA_IMPORTANCE if given else 1.0] * len(extra), progress)
+        importance = [1.0] * len(given) + [EXTRA_IMPORTANCE if given else 1.0] * len(extra)
+        measured = measure(scene, given + extra, importance, progress)
+        if given and not any(image.any() for image in measured.images[: len(given)]):
+            raise InputError(f"cameras: expected one that sees the scene, found none among {len(given)}")
         rarity, prior = (plan.rarity, plan.prior) if given else (plan.rarity_alone, plan.prior_alone)
         weights = with_prior(scene, measured.weights, measured.views, measured.views_seen, rarity, prior)
-        return Encoder(scene, plan, measured, weights, tuple(range(len(given) or len(extra))))
+        return Encoder(scene, plan, measured, weights, tuple(cameras or ()))
+
+    @cached_property
+    def judges(self) -> list[tuple[Camera, np.ndarray]]:
+        """Views that a result is judged from, and the scene's renders: the caller's, or those that `compare` makes up."""
+        cameras = _spread(list(self.given), JUDGES) or synthesise(self.scene, COMPARED_VIEWS)
+        return [(camera, render(self.scene, camera).image) for camera in cameras]
 
     @property
     def iterations(self) -> int:
         """Steps of the colour fit."""
-        given = min(self.measured.importance) < 1 or self.plan.iterations == 0
-        return self.plan.iterations if given else -(-self.plan.iterations // 2)
+        return self.plan.iterations if self.given else -(-self.plan.iterations // 2)
 
     def slope(self, psnr: float) -> float:
         """The lambda that should give `psnr` dB."""
@@ -181,8 +197,8 @@ class Encoder:
         error of dropping all of them asks back the most are kept as well.
         """
         stays = kept(self.weights.energy, slope)
-        if not stays.any():
-            stays[int(np.argmax(self.weights.energy))] = True
+        if not stays.any():  # never nothing; and where no view shows anything, there is nothing to choose by
+            stays |= self.weights.energy >= self.weights.energy.max()
         if not stays.all():
             m = self.measured
             some = range(0, len(m.cameras), max(1, len(m.cameras) // self.plan.asked))
@@ -195,10 +211,10 @@ class Encoder:
         return np.flatnonzero(stays)
 
     def judge(self, file: Encoded) -> Encoded:
-        """`file` with its PSNR, over the caller's cameras if there are any."""
+        """`file` with its PSNR over `judges`."""
         decoded = file.decode()
-        values = [psnr(render(decoded, self.measured.cameras[i]).image, self.measured.images[i]) for i in self.judges]
-        return replace(file, psnr=min(mean_psnr(values), CLOSE_PSNR))
+        values = [psnr(render(decoded, camera).image, image) for camera, image in self.judges]
+        return replace(file, psnr=mean_psnr(values))
 
 
 def _spread(cameras: list[Camera], count: int) -> list[Camera]:

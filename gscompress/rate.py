@@ -55,14 +55,15 @@ def _to_size(encoder: Encoder, target: int, about: dict, progress: Callable[[flo
     for iterations in dict.fromkeys([0, encoder.iterations]):
         below: tuple[float, Encoded] | None = None
         low, high = -np.inf, np.inf  # octaves known to give too large, small enough a file
+        size = 0
         for attempt in range(TRIES):
             file = encoder.encode(float(np.exp2(octaves)), iterations, lambda share: None)
-            size = len(file.pack(about))
+            before, size = size, len(file.pack(about))
             smallest = min(smallest, size) if below or attempt else size
             progress(min(0.9, (attempt + 1) / TRIES))
             if size <= target:
                 high, below = octaves, (octaves, file)
-                if size > (1 - SIZE_SLACK) * target:
+                if size > (1 - SIZE_SLACK) * target or size == before:  # as wished, or as large as it gets
                     break
             else:
                 low = octaves
@@ -95,7 +96,7 @@ def _to_psnr(encoder: Encoder, target: float, about: dict, progress: Callable[[f
             break
     if best is None:
         reached = max(over + target for _, over in tried) + PSNR_SLACK / 3
-        raise InputError(f"target_psnr: expected at most {reached:.1f} dB, the best this scene reached, found {target:g}")
+        raise InputError(f"target_psnr: expected at most {reached:.1f} dB, the best of {len(tried)} tries, found {target:g}")
     return best
 
 
@@ -112,4 +113,4 @@ def _next(tried: list[tuple[float, float]]) -> float:
         per_octave = (over - tried[-2][1]) / (octaves - tried[-2][0])
         if per_octave < -0.3:
             return octaves - float(np.clip(over / per_octave, -6, 6))
-    return octaves + over / 2.0
+    return octaves + over / 2.0 * 1.5 ** (len(tried) - 1)  # where the curve is flat, farther and farther

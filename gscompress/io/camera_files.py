@@ -45,6 +45,8 @@ def read_cameras(path: str | Path) -> list[Camera]:
         entries = json.loads(raw)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise BadMagic(file, "content", "a list of objects", type(entries).__name__)
+    if not entries:
+        raise Corrupt(file, "content", "at least one camera", "an empty list")
     return [_camera(entry, file, f"[{i}]") for i, entry in enumerate(entries)]
 
 

@@ -7,7 +7,7 @@ sqrt(6 lambda / (ln 2 w)) (high-rate theory: 6 dB a bit), and leaves lambda / (2
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -46,10 +46,11 @@ class Weights:
     footprint: np.ndarray
     view_centre: np.ndarray
     samples: float
+    image_energy: float
 
     def select(self, index: np.ndarray) -> Weights:
         """The rows that `index` names."""
-        return Weights(self.energy[index], self.color[index], self.footprint[index], self.view_centre, self.samples)
+        return Weights(self.energy[index], self.color[index], self.footprint[index], self.view_centre, self.samples, self.image_energy)
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def with_prior(
     means = scene.means.astype(np.float64)
     strong = weights.energy > np.median(weights.energy)
     if prior <= 0 or not strong.any():
-        return Weights(energy, color, weights.footprint, weights.view_centre, weights.samples)
+        return Weights(energy, color, weights.footprint, weights.view_centre, weights.samples, weights.image_energy)
     blur = fit_blur(means, np.where(strong, weights.footprint, 0), weights.energy, weights.view_centre).at(means)
     footprint = np.where(weights.energy > 0, weights.footprint, blur)
     opacities = 1 / (1 + np.exp(-scene.opacity_logits.astype(np.float64)))
@@ -121,6 +122,7 @@ def with_prior(
         footprint,
         weights.view_centre,
         weights.samples,
+        weights.image_energy,
     )
 
 
@@ -138,6 +140,9 @@ def precision_classes(weight: np.ndarray, slope: float) -> np.ndarray:
 def expected_distortion(weights: Weights, sh_energy: np.ndarray, slope: float) -> float:
     """Distortion at `slope` by reverse water-filling: each value leaves the least of its own energy and the common level.
 
+    Dropped Gaussians that lie over each other cost more together than one by one; how much more is taken in proportion
+    to how much is dropped, so that dropping everything costs the whole images.
+
     Args:
         weights: all Gaussians.
         sh_energy: float32 [N, C], squared harmonics beyond the constant.
@@ -146,7 +151,9 @@ def expected_distortion(weights: Weights, sh_energy: np.ndarray, slope: float) -
     level = slope / (2 * np.log(2))
     stays = kept(weights.energy, slope)
     color = weights.color * SH_C0**2
-    total = weights.energy[~stays].sum() + stays.sum() * 0.8 * VALUES * level
+    everything, dropped = weights.energy.sum(), weights.energy[~stays].sum()
+    together = max(weights.image_energy / max(everything, PRIOR_FLOOR), 1.0)
+    total = dropped * (1 + (together - 1) * dropped / max(everything, PRIOR_FLOOR)) + stays.sum() * 0.8 * VALUES * level
     total += 3 * np.minimum(0.3 * color[stays], level).sum()
     if sh_energy.shape[1]:
         total += np.minimum(color[stays, None] * sh_energy[stays], 1.5 * level).sum()
@@ -164,6 +171,7 @@ def slope_for(weights: Weights, sh: np.ndarray, psnr: float) -> float:
     count = len(weights.energy)
     sample = np.arange(count) if count <= SAMPLE else np.linspace(0, count - 1, SAMPLE).astype(np.int64)
     share, part = count / len(sample), weights.select(sample)
+    part = replace(part, image_energy=weights.image_energy / share)
     harmonics = sh[sample, 1:].reshape(len(sample), -1) ** 2
     wanted = 10 ** (-psnr / 10) * weights.samples
     low, high = 1e-16, 1e8

@@ -57,8 +57,9 @@ def measure(
         columns += weight * view
         views_seen += weight * (view[:, 5] > 0)
         progress(done / len(cameras))
+    energy = sum(weight * float(np.square(i, dtype=np.float64).sum()) for i, weight in zip(images, importance, strict=True))
     samples = sum(3 * weight * c.width * c.height for c, weight in zip(cameras, importance, strict=True))
     summed = from_columns(columns, 0, len(cameras), [])
     centre = np.average([c.position for c in cameras], axis=0, weights=importance)
-    weights = Weights(summed.energy, summed.weight_sq, summed.footprint, centre, samples)
+    weights = Weights(summed.energy, summed.weight_sq, summed.footprint, centre, samples, energy)
     return Measured(weights, float(sum(importance)), views_seen, tuple(cameras), tuple(importance), tuple(images))

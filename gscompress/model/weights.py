@@ -25,6 +25,9 @@ VALUES = 11
 
 PRIOR_FLOOR = 1e-9
 
+TOGETHER_POWER = 4
+"""Of the dropped share: how late dropping together begins to count."""
+
 SAMPLE = 40_000
 """So many Gaussians tell the distortion of a scene."""
 
@@ -140,8 +143,8 @@ def precision_classes(weight: np.ndarray, slope: float) -> np.ndarray:
 def expected_distortion(weights: Weights, sh_energy: np.ndarray, slope: float) -> float:
     """Distortion at `slope` by reverse water-filling: each value leaves the least of its own energy and the common level.
 
-    Dropped Gaussians that lie over each other cost more together than one by one; how much more is taken in proportion
-    to how much is dropped, so that dropping everything costs the whole images.
+    Dropped Gaussians that lie over each other cost more together than one by one. Asking back (`Encoder.rows`) and the
+    colour fit make up for most of that while few are dropped; dropping everything costs the whole images.
 
     Args:
         weights: all Gaussians.
@@ -153,7 +156,8 @@ def expected_distortion(weights: Weights, sh_energy: np.ndarray, slope: float) -
     color = weights.color * SH_C0**2
     everything, dropped = weights.energy.sum(), weights.energy[~stays].sum()
     together = max(weights.image_energy / max(everything, PRIOR_FLOOR), 1.0)
-    total = dropped * (1 + (together - 1) * dropped / max(everything, PRIOR_FLOOR)) + stays.sum() * 0.8 * VALUES * level
+    share = dropped / max(everything, PRIOR_FLOOR)
+    total = dropped * (1 + (together - 1) * share**TOGETHER_POWER) + stays.sum() * 0.8 * VALUES * level
     total += 3 * np.minimum(0.3 * color[stays], level).sum()
     if sh_energy.shape[1]:
         total += np.minimum(color[stays, None] * sh_energy[stays], 1.5 * level).sum()

@@ -64,7 +64,7 @@ def bytes_at(points: list[dict], psnr: float) -> float | None:
 def table(results: dict) -> str:
     """Markdown."""
     lines = [
-        f"gscompress {results['version']}, effort normal; measured on the views of the camera files. \"cameras\": the encoder had",
+        f"gscompress {results['version']}, effort normal; measured on the views of the camera files as peers.json was. \"cameras\": the encoder had",
         "that file as well; \"none\": it made its own views and the measured ones are new to it.",
         "",
         "| scene | splats | SH | mode | ratio at 40 dB | bytes over SOG's at its PSNR | bytes over SPZ v4's at its PSNR |",

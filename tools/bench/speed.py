@@ -72,6 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scene-folder", type=Path)
     parser.add_argument("-o", "--output", type=Path)
+    parser.add_argument("--runs", nargs="+", default=["million", "bonsai", "playbot500k"])
     parser.add_argument("--encode", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--decode", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -83,7 +84,7 @@ def main() -> None:
         return
     rows: dict = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("million", "bonsai", "playbot500k"):
+        for name in args.runs:
             ply, out = Path(folder) / "scene.ply", Path(folder) / "scene.gsz"
             write(million(args.scene_folder) if name == "million" else load_scene(args.scene_folder, name), ply, overwrite=True)
             for effort in ("fast", "normal"):

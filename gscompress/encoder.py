@@ -13,6 +13,7 @@ from ._native import core, threads
 from .bitstream.container import ABOUT, BASIS, GEOMETRY, HARMONICS, VALUE_LIMIT, Header, Section, pack
 from .cameras import Camera
 from .errors import InputError
+from .evaluate.compare import DEFAULT_VIEWS
 from .evaluate.metrics import mean_psnr, psnr
 from .model.canonical import COLOR_AXES, OPACITY_CEILING, OPACITY_FLOOR, CanonicalSplats, canonical
 from .model.harmonics import fit_basis, to_basis
@@ -49,8 +50,6 @@ EXTRA_IMPORTANCE = 0.25
 
 MAX_VOXELS = 1 << 26
 JUDGES = 100
-COMPARED_VIEWS = 12
-"""What `gscompress compare` makes up where it is given no cameras."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ class Encoder:
     @cached_property
     def judges(self) -> list[tuple[Camera, np.ndarray]]:
         """Views that a result is judged from, and the scene's renders: the caller's, or those that `compare` makes up."""
-        cameras = _spread(list(self.given), JUDGES) or synthesise(self.scene, COMPARED_VIEWS)
+        cameras = _spread(list(self.given), JUDGES) or synthesise(self.scene, DEFAULT_VIEWS)
         return [(camera, render(self.scene, camera).image) for camera in cameras]
 
     @property

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..cameras import Camera
 from ..errors import InputError, OutputError
 from ..evaluate import compare_scenes
+from ..evaluate.compare import DEFAULT_VIEWS
 from ..io import Loaded
 from ..io.camera_files import read_cameras
 from ..loading import read_scene
@@ -30,8 +31,6 @@ A is the reference. Without --cameras, made-up cameras look at A from many sides
 100 dB in the mean; if all are, the text says "equal" and JSON, which knows no infinity, null.
 """
 
-SYNTHESISED_VIEWS = 12
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
@@ -40,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file(parser, "--cameras", help="cameras.json to look through", metavar="FILE")
     parser.add_argument(
         "--views", type=positive, metavar="N",
-        help=f"how many views (default: all of FILE, or {SYNTHESISED_VIEWS} made-up ones)",
+        help=f"how many views (default: all of FILE, or {DEFAULT_VIEWS} made-up ones)",
     )  # fmt: skip
     add_file(parser, "--images", help="folder for one PNG a view: A, B and ten times their difference", metavar="DIR")
     add_json(parser, "psnr, psnr_worst, ssim, views, bytes_a, bytes_b, splats_a, splats_b")
@@ -53,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
         _check_images(args.images, args.overwrite)
     given = read_cameras(args.cameras) if args.cameras else None
     a, b = (_read(path, args.quiet) for path in (args.a, args.b))
-    cameras = synthesise(a.scene, args.views or SYNTHESISED_VIEWS) if given is None else _thinned(given, args)
+    cameras = synthesise(a.scene, args.views or DEFAULT_VIEWS) if given is None else _thinned(given, args)
     with Progress(args.quiet) as progress:
         found = compare_scenes(
             a.scene, b.scene, cameras, images_dir=args.images,

@@ -15,6 +15,9 @@ from ..scene import Scene
 from .metrics import SSIM_TAPS, mean_psnr, psnr, ssim
 from .png import write_png
 
+DEFAULT_VIEWS = 12
+"""Views made up for a comparison that is given no cameras."""
+
 
 @dataclass(frozen=True)
 class ViewScore:

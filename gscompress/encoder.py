@@ -111,7 +111,7 @@ class Encoded:
         """The file of a scene without Gaussians."""
         header = Header(
             0, scene.sh_degree, 0, 1, (0,), 1, (0.0, 0.0, 0.0), 1.0, (0, 0, 0), 1, 0, tuple(LOG2_STEPS.values()), (0,) * 7,
-            (0,) * 77, scene.antialiased,
+            (0,) * 70, scene.antialiased,
         )  # fmt: skip
         return Encoded(header, [Section(GEOMETRY, 0, 0, 0, b"")], np.zeros(0, np.int64))
 

@@ -138,9 +138,8 @@ static nb::tuple decode(nb::bytes data, bool partial, size_t max_splats, int thr
 static nb::dict codec_tables() {
     nb::dict out;
     auto add = [&](const char *name, const auto &table) { out[name] = array(std::vector<int32_t>(table.begin(), table.end()), {table.size()}); };
-    add("stretch", TABLES.stretch);
     add("squash", TABLES.squash);
-    add("rate", TABLES.rate);
+    for (int i = 1; i <= MAX_CONTEXTS; ++i) add(("rate" + std::to_string(i)).c_str(), TABLES.rate[i]);
     add("hypot", STEP_TABLES.hypot);
     add("sinh", STEP_TABLES.sinh);
     add("log2", STEP_TABLES.log2);

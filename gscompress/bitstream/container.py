@@ -15,7 +15,7 @@ MAGIC = b"GSZ\x1a"
 VERSION = 1
 FLAG_ANTIALIASED = 1
 PREFIX = struct.Struct("<4sHHII")
-FIXED = struct.Struct("<IBBBB4BI3dd3iii6h7i77hHI")
+FIXED = struct.Struct("<IBBBB4BI3dd3iii6h7i70hHI")
 ENTRY = struct.Struct("<HHIHHIII")
 FIXED_HEADER = PREFIX.size + FIXED.size
 MAX_LAYERS = 4
@@ -29,7 +29,7 @@ ANCILLARY = 0x8000
 """Types from here on may be skipped by a decoder that does not know them."""
 KINDS = {BASIS: "basis", GEOMETRY: "geometry", HARMONICS: "harmonics", ABOUT: "about"}
 
-assert FIXED_HEADER == 284
+assert FIXED_HEADER == 270
 assert ENTRY.size == 24
 
 

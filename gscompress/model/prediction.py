@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-SCALARS, FEATURES = 7, 11
+SCALARS, FEATURES = 7, 10
 ONE = 1024
 """Coefficients are integers in 1/1024."""
 LIMIT = 32_000
 
 DEFAULT = np.zeros((SCALARS, FEATURES), np.int16)
-DEFAULT[:, :4] = (400, 250, 100, 274)  # three cell sizes, the splat before
+DEFAULT[:, :3] = (450, 300, 274)  # two cell sizes, the splat before
 
 
 def fit_predictor(normal: np.ndarray) -> np.ndarray:
-    """int16 [7, 11] from the coder's normal equations, float64 [7, 12, 12] (features, then the value itself)."""
+    """int16 [7, 10] from the coder's normal equations, float64 [7, 11, 11] (features, then the value itself)."""
     out = DEFAULT.copy()
     for row, matrix in enumerate(normal):
         scale = np.sqrt(np.diag(matrix)[:FEATURES])

@@ -6,7 +6,9 @@ template <class IO>
 void BlockCoder::layer(IO &io, int lowest_class, std::vector<uint64_t> &codes, size_t count, const Target *targets, Statistics *stats) {
     if constexpr (std::is_same_v<IO, EncodeIO>) io.bits = stats ? &stats->bits[Statistics::OCTREE] : nullptr;
     octree_.code(io, p_.depth, count, codes, earlier_);
+    splats_.reserve(count);
     for (size_t i = 0; i < count; ++i) {
+        if (i + 8 < count) splats_.expect(codes[i + 4], codes[i + 8]);
         Splat s;
         s.code = codes[i];
         splats_.code(io, layers_, lowest_class, s, targets ? targets + i : nullptr, stats);
@@ -32,26 +34,32 @@ void BlockCoder::decode_layer(int lowest_class, size_t count, const uint8_t *dat
     io.check_end();
 }
 
-std::vector<uint8_t> BlockCoder::encode_sh(size_t first, size_t count, const float *coefficients, const double *weights, int *symbols, Statistics *stats) {
+std::vector<uint8_t> BlockCoder::encode_sh(size_t first, size_t count, const float *coefficients, const double *weights, Statistics *stats) {
     EncodeIO io;
     io.bits = stats ? &stats->bits[Statistics::SH] : nullptr;
     for (size_t i = 0; i < count; ++i) {
         const Splat &s = splats_.splats()[first + i];
         const ShTarget t{coefficients + i * p_.sh_components, weights[i]};
-        sh_.code(io, s, splats_.fine_cell(s.code), symbols + i * p_.sh_components, &t);
+        sh_.code(io, s, splats_.fine_cell(s.code), &t);
     }
     return io.coder.finish();
 }
 
-void BlockCoder::decode_sh(size_t first, size_t count, const uint8_t *data, size_t size, int *symbols) {
-    DecodeIO io{RangeDecoder(data, size)};
-    for (size_t i = 0; i < count; ++i) {
-        const Splat &s = splats_.splats()[first + i];
-        sh_.code(io, s, splats_.fine_cell(s.code), symbols + i * p_.sh_components, nullptr);
-        io.check();
+namespace {
+
+template <class Sum>
+void harmonics(const Params &p, const int *symbols, int width, double unit, float *out) {
+    Sum sums[45] = {};
+    for (int k = 0; symbols && k < p.sh_components; ++k) {
+        if (symbols[k] == 0) continue;
+        const Sum symbol = static_cast<Sum>(symbols[k]);
+        const float *row = &p.sh_basis[static_cast<size_t>(k) * width];
+        for (int i = 0; i < width; ++i) sums[i] += symbol * row[i];
     }
-    io.check_end();
+    for (int i = 0; i < width; ++i) out[i] = static_cast<float>(sums[i] * unit);
 }
+
+}  // namespace
 
 void reconstruct(const Params &p, const Splat &s, const int *sh_symbols, float *mean, float *quat, float *log_scale, float *opacity_logit, float *sh) {
     double axes[3][3];
@@ -90,20 +98,13 @@ void reconstruct(const Params &p, const Splat &s, const int *sh_symbols, float *
     sh[2] = static_cast<float>(a - b + c);
     if (p.sh_rest) {
         const int width = 3 * p.sh_rest;
-        int64_t sums[45] = {};
-        int32_t small[45] = {};  // 32 bits hold the sums of all but hostile symbols, and are several times faster
-        if (sh_symbols)
-            for (int k = 0; k < p.sh_components; ++k) {
-                const int symbol = sh_symbols[k];
-                if (symbol == 0) continue;
-                const int8_t *row = &p.sh_basis[static_cast<size_t>(k) * width];
-                if (symbol < (1 << 18) && symbol > -(1 << 18))
-                    for (int i = 0; i < width; ++i) small[i] += symbol * row[i];
-                else
-                    for (int i = 0; i < width; ++i) sums[i] += static_cast<int64_t>(symbol) * row[i];
-            }
+        // Sums of products of integers. Floats hold them exactly as long as every symbol is this small (2^11 2^7 45 < 2^24),
+        // which it nearly always is; doubles do in any case.
+        bool small = true;
+        for (int k = 0; sh_symbols && k < p.sh_components; ++k) small &= sh_symbols[k] > -(1 << 11) && sh_symbols[k] < (1 << 11);
         const double unit = static_cast<double>(p.step[STEP_SH][s.color_class]) / (127.0 * FIXED_ONE);
-        for (int i = 0; i < width; ++i) sh[3 + i] = static_cast<float>(static_cast<double>(sums[i] + small[i]) * unit);
+        if (small) harmonics<float>(p, sh_symbols, width, unit, sh + 3);
+        else harmonics<double>(p, sh_symbols, width, unit, sh + 3);
     }
 }
 

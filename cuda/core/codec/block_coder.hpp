@@ -15,9 +15,11 @@ public:
     std::vector<uint8_t> encode_layer(int lowest_class, const std::vector<uint64_t> &codes, const Target *targets, Statistics *stats);
     void decode_layer(int lowest_class, size_t count, const uint8_t *data, size_t size);
 
-    // Harmonics of splats [first, first + count) of the block, [count][sh_components].
-    std::vector<uint8_t> encode_sh(size_t first, size_t count, const float *coefficients, const double *weights, int *symbols, Statistics *stats);
-    void decode_sh(size_t first, size_t count, const uint8_t *data, size_t size, int *symbols);
+    // Harmonics of splats [first, first + count) of the block. `take(i, symbols)` gets each splat's, [sh_components].
+    std::vector<uint8_t> encode_sh(size_t first, size_t count, const float *coefficients, const double *weights, Statistics *stats);
+    template <class Take>
+    void decode_sh(size_t first, size_t count, const uint8_t *data, size_t size, Take take);
+    int components_used() const { return sh_.components_used(); }
 
     const std::vector<Splat> &splats() const { return splats_.splats(); }
 
@@ -32,6 +34,19 @@ private:
     std::vector<uint64_t> earlier_;
     int layers_ = 0;
 };
+
+template <class Take>
+void BlockCoder::decode_sh(size_t first, size_t count, const uint8_t *data, size_t size, Take take) {
+    DecodeIO io{RangeDecoder(data, size)};
+    for (size_t i = first; i < first + count; ++i) {
+        if (i + 8 < first + count) splats_.expect(splats_.splats()[i + 4].code, splats_.splats()[i + 8].code);
+        const Splat &s = splats_.splats()[i];
+        const int *symbols = sh_.code(io, s, splats_.fine_cell(s.code), nullptr);
+        io.check();
+        take(i, symbols);
+    }
+    io.check_end();
+}
 
 // Symbols to the values of a scene: float32 means [3], quats wxyz [4], log_scales [3], opacity logit, sh [1 + sh_rest][3].
 void reconstruct(const Params &p, const Splat &s, const int *sh_symbols, float *mean, float *quat, float *log_scale, float *opacity_logit, float *sh);

@@ -24,20 +24,17 @@ void decode_blocks(const Params &p, const std::vector<int> &lowest_class, const 
             const Chunk &c = block.geometry[l];
             named("geometry", b, l, [&] { coder.decode_layer(lowest_class[l], c.splats, c.data, c.size); });
         }
+        auto give = [&](size_t i, const int *symbols) {
+            const size_t row = block.first + i;
+            reconstruct(p, coder.splats()[i], symbols, out.means + 3 * row, out.quats + 4 * row, out.log_scales + 3 * row, out.opacity_logits + row, out.sh + coefficients * row);
+        };
         size_t done = 0;
-        std::vector<int> symbols;
         for (size_t l = 0; l < block.geometry.size() && block.geometry[l].data; ++l) {
             const size_t n = block.geometry[l].splats;
-            const bool has_sh = l < block.sh.size() && block.sh[l].data;
-            if (has_sh) {
-                symbols.assign(n * p.sh_components, 0);
-                named("harmonics", b, l, [&] { coder.decode_sh(done, n, block.sh[l].data, block.sh[l].size, symbols.data()); });
-            }
-            for (size_t i = 0; i < n; ++i) {
-                const size_t row = block.first + done + i;
-                reconstruct(p, coder.splats()[done + i], has_sh ? &symbols[i * p.sh_components] : nullptr, out.means + 3 * row, out.quats + 4 * row,
-                            out.log_scales + 3 * row, out.opacity_logits + row, out.sh + coefficients * row);
-            }
+            if (l < block.sh.size() && block.sh[l].data)
+                named("harmonics", b, l, [&] { coder.decode_sh(done, n, block.sh[l].data, block.sh[l].size, give); });
+            else
+                for (size_t i = done; i < done + n; ++i) give(i, nullptr);
             done += n;
         }
     });

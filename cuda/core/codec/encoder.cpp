@@ -32,14 +32,12 @@ std::vector<EncodedBlock> encode_blocks(const Params &p, const std::vector<int> 
             at = 0;
             for (size_t l = 0; l < block.layer_counts.size(); ++l) {
                 const size_t n = block.layer_counts[l];
-                std::vector<int> symbols(n * p.sh_components);
                 std::vector<double> weights(n);
                 for (size_t i = 0; i < n; ++i) weights[i] = in.weights[2 * (block.first + at + i) + 1];
-                out[b].sh.push_back(coder.encode_sh(at, n, in.sh + (block.first + at) * p.sh_components, weights.data(), symbols.data(), s));
+                out[b].sh.push_back(coder.encode_sh(at, n, in.sh + (block.first + at) * p.sh_components, weights.data(), s));
                 at += n;
-                for (size_t i = 0; i < symbols.size(); ++i)
-                    if (symbols[i]) out[b].components_used = std::max(out[b].components_used, static_cast<int>(i % p.sh_components) + 1);
             }
+            out[b].components_used = coder.components_used();
         }
     });
     if (stats)

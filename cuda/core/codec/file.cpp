@@ -184,7 +184,8 @@ File parse(const uint8_t *data, size_t size, bool partial, size_t max_splats) {
             if (basis || !p.sh_components) fail(FormatFault::CORRUPT, "sections", p.sh_components ? "one basis" : "no basis", "another");
             basis = true;
             try {
-                p.sh_basis = decode_basis(data + s.offset, s.size, p.sh_components, 3 * p.sh_rest);
+                const auto rows = decode_basis(data + s.offset, s.size, p.sh_components, 3 * p.sh_rest);
+                p.sh_basis.assign(rows.begin(), rows.end());
             } catch (const Fault &f) {
                 fail(FormatFault::CORRUPT, "basis", "a sound stream", f.what());
             }
@@ -207,19 +208,19 @@ File parse(const uint8_t *data, size_t size, bool partial, size_t max_splats) {
 
 std::vector<uint8_t> encode_basis(const std::vector<int8_t> &basis, int rows, int columns) {
     EncodeIO io;
-    Mixed<2> model(SIGNED_NODES, {1, 64});
+    Decisions<1> model(SIGNED_NODES, {64});
     for (int r = 0; r < rows; ++r)
-        for (int c = 0; c < columns; ++c) code_signed(io, model, std::array<int, 2>{0, c}, basis[static_cast<size_t>(r) * columns + c]);
+        for (int c = 0; c < columns; ++c) code_signed(io, model, model.at({c}), basis[static_cast<size_t>(r) * columns + c]);
     return io.coder.finish();
 }
 
 std::vector<int8_t> decode_basis(const uint8_t *data, size_t size, int rows, int columns) {
     DecodeIO io{RangeDecoder(data, size)};
-    Mixed<2> model(SIGNED_NODES, {1, 64});
+    Decisions<1> model(SIGNED_NODES, {64});
     std::vector<int8_t> out;
     for (int r = 0; r < rows; ++r)
         for (int c = 0; c < columns; ++c) {
-            const int v = code_signed(io, model, std::array<int, 2>{0, c}, 0);
+            const int v = code_signed(io, model, model.at({c}), 0);
             if (v < -127 || v > 127) throw Fault("a basis entry beyond 127");
             out.push_back(static_cast<int8_t>(v));
         }

@@ -1,4 +1,4 @@
-// What has been decoded near a place: running means of the attributes in cells of three sizes, and the cell's last splat.
+// What has been decoded near a place: running means of the attributes in cells of two sizes, and the cell's last splat.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -14,7 +14,6 @@ struct Cell {
     std::array<int, SCALARS> value{};  // running mean, fixed point
     std::array<int, SCALARS> error{};  // running mean of |value - prediction|, fixed point
     int geometry_class = 0;            // running mean, fixed point
-    int color_offset = 0;              // colour class minus geometry class, running mean, fixed point
     int sh_count = 0;                  // running mean, fixed point
 };
 
@@ -26,48 +25,56 @@ inline int drift(int mean, int value, int count) {  // running mean with a memor
 
 class CellMap {
 public:
-    CellMap() : keys_(64, ~0ULL), index_(64) {}
+    CellMap() : slots_(64) {}
 
     Cell &at(uint64_t key) {
         if (key == last_key_) return cells_[last_];
         size_t i = slot(key);
-        if (keys_[i] == ~0ULL) {
-            if (cells_.size() * 2 >= keys_.size()) {
+        if (slots_[i].key == NONE) {
+            if (cells_.size() * 2 >= slots_.size()) {
                 grow();
                 i = slot(key);
             }
-            keys_[i] = key;
-            index_[i] = static_cast<uint32_t>(cells_.size());
+            slots_[i] = {key, cells_.size()};
             cells_.emplace_back();
         }
         last_key_ = key;
-        last_ = index_[i];
+        last_ = slots_[i].cell;
         return cells_[last_];
     }
 
+    // Ask for the memory that `at` will need, some keys ahead: first of the slot, then of the cell.
+    void expect_slot(uint64_t key) const { __builtin_prefetch(&slots_[hash_(key) & (slots_.size() - 1)]); }
+    void expect_cell(uint64_t key) const {
+        const Slot &s = slots_[slot(key)];
+        if (s.key == NONE) return;
+        const char *cell = reinterpret_cast<const char *>(&cells_[s.cell]);
+        __builtin_prefetch(cell, 1);
+        __builtin_prefetch(cell + sizeof(Cell) - 1, 1);
+    }
+
 private:
+    static constexpr uint64_t NONE = ~0ULL;
+    struct Slot {
+        uint64_t key = NONE;
+        size_t cell = 0;
+    };
+
     size_t slot(uint64_t key) const {
-        size_t i = hash_(key) & (keys_.size() - 1);
-        while (keys_[i] != ~0ULL && keys_[i] != key) i = (i + 1) & (keys_.size() - 1);
+        size_t i = hash_(key) & (slots_.size() - 1);
+        while (slots_[i].key != NONE && slots_[i].key != key) i = (i + 1) & (slots_.size() - 1);
         return i;
     }
     void grow() {
-        std::vector<uint64_t> keys(keys_.size() * 2, ~0ULL);
-        std::vector<uint32_t> index(keys.size());
-        keys.swap(keys_);
-        index.swap(index_);
-        for (size_t i = 0; i < keys.size(); ++i)
-            if (keys[i] != ~0ULL) {
-                const size_t j = slot(keys[i]);
-                keys_[j] = keys[i];
-                index_[j] = index[i];
-            }
+        std::vector<Slot> old(slots_.size() * 2);
+        old.swap(slots_);
+        for (const Slot &s : old)
+            if (s.key != NONE) slots_[slot(s.key)] = s;
     }
     CodeHash hash_;
-    std::vector<uint64_t> keys_;
-    std::vector<uint32_t> index_;
+    std::vector<Slot> slots_;
     std::vector<Cell> cells_;
-    uint64_t last_key_ = ~0ULL;
+    uint64_t last_key_ = NONE;
     size_t last_ = 0;
 };
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "hashing.hpp"
-#include "mixing.hpp"
+#include "decisions.hpp"
 #include "symbols.hpp"
 
 namespace gsz {
@@ -52,9 +52,31 @@ private:
     std::vector<uint64_t> slots_;
 };
 
+// What child i of a node sees of its surroundings, by lookup.
+struct ChildTables {
+    std::array<std::array<uint8_t, 64>, 8> outer{};   // by the node's face neighbours (2 axis + up): those that child i touches, by axis
+    std::array<std::array<uint8_t, 64>, 8> outers{};  // how many those are
+    std::array<uint8_t, 8> known{};                   // how many of its siblings that child i touches are coded before it
+    std::array<std::array<uint8_t, 256>, 8> inner{};  // by the children coded as occupied: how many of them child i touches
+    constexpr ChildTables() {
+        for (unsigned i = 0; i < 8; ++i)
+            for (unsigned axis = 0; axis < 3; ++axis) {
+                const unsigned up = i >> axis & 1;
+                known[i] = static_cast<uint8_t>(known[i] + up);
+                for (unsigned faces = 0; faces < 64; ++faces) {
+                    const unsigned touches = faces >> (2 * axis + up) & 1;
+                    outer[i][faces] = static_cast<uint8_t>(outer[i][faces] | touches << axis);
+                    outers[i][faces] = static_cast<uint8_t>(outers[i][faces] + touches);
+                }
+                for (unsigned coded = 0; up && coded < 256; ++coded) inner[i][coded] = static_cast<uint8_t>(inner[i][coded] + (coded >> (i ^ 1u << axis) & 1));
+            }
+    }
+};
+inline constexpr ChildTables CHILD_TABLES;
+
 class OctreeCoder {
 public:
-    OctreeCoder() : occupancy_(8, {256, 256, 128, 64, 64}), count_(16, {1, 16, 4}) {}
+    OctreeCoder() : occupancy_(8, {256, 128, 64, 64}), count_(16, {16, 4}) {}
 
     // `codes`: Morton codes of the chunk's splats, sorted, duplicates allowed; filled when decoding. `total` of them.
     // `earlier`: the sorted codes of the block's earlier chunks, used as context.
@@ -62,8 +84,8 @@ public:
     void code(IO &io, int depth, size_t total, std::vector<uint64_t> &codes, const std::vector<uint64_t> &earlier);
 
 private:
-    Mixed<5> occupancy_;
-    Mixed<3> count_;
+    Decisions<4> occupancy_;
+    Decisions<2> count_;
 };
 
 template <class IO>
@@ -91,30 +113,20 @@ void OctreeCoder::code(IO &io, int depth, size_t total, std::vector<uint64_t> &c
                 seen_all = std::min(seen_all + 1, 3);
             }
             const uint64_t x = compact3(node), y = compact3(node >> 1), z = compact3(node >> 2);
-            int face[6] = {
-                x > 0 && set.contains(morton(x - 1, y, z)), x + 1 < side && set.contains(morton(x + 1, y, z)),
-                y > 0 && set.contains(morton(x, y - 1, z)), y + 1 < side && set.contains(morton(x, y + 1, z)),
-                z > 0 && set.contains(morton(x, y, z - 1)), z + 1 < side && set.contains(morton(x, y, z + 1))};
-            const int faces = face[0] + face[1] + face[2] + face[3] + face[4] + face[5];
-            int prefix = 1, filled = 0, coded = 0;
+            const int face = (x > 0 && set.contains(morton(x - 1, y, z))) | (x + 1 < side && set.contains(morton(x + 1, y, z))) << 1
+                                | (y > 0 && set.contains(morton(x, y - 1, z))) << 2 | (y + 1 < side && set.contains(morton(x, y + 1, z))) << 3
+                                | (z > 0 && set.contains(morton(x, y, z - 1))) << 4 | (z + 1 < side && set.contains(morton(x, y, z + 1))) << 5;
+            int faces = 0;
+            for (int f = 0; f < 6; ++f) faces += face >> f & 1;
+            int filled = 0, coded = 0;
             for (int i = 0; i < 8; ++i) {
-                int outer = 0, inner = 0, known = 0;
-                for (int axis = 0; axis < 3; ++axis) {
-                    const int up = (i >> axis) & 1;
-                    outer |= face[2 * axis + up] << axis;
-                    if (up) {
-                        ++known;
-                        inner += (coded >> (i ^ (1 << axis))) & 1;
-                    }
-                }
                 int bit = (children >> i) & 1;
                 if (i == 7 && filled == 0) {
                     bit = 1;  // a node is never empty
                 } else {
-                    const int outers = (outer & 1) + (outer >> 1 & 1) + (outer >> 2);
-                    bit = occupancy_.code(io, {prefix, level * 8 + filled, outer * 16 + inner * 4 + known, seen[i] * 16 + seen_all * 4 + outers, faces * 8 + filled}, i, bit);
+                    const ChildTables &t = CHILD_TABLES;
+                    bit = occupancy_.code(io, occupancy_.at({coded | 1 << i, t.outer[i][face] * 16 + t.inner[i][coded] * 4 + t.known[i], seen[i] * 16 + seen_all * 4 + t.outers[i][face], faces * 8 + filled}), i, bit);
                 }
-                prefix = prefix << 1 | bit;
                 filled += bit;
                 coded |= bit << i;
                 if (bit) next.push_back(node << 3 | static_cast<uint64_t>(i));
@@ -141,8 +153,9 @@ void OctreeCoder::code(IO &io, int depth, size_t total, std::vector<uint64_t> &c
         while (was < earlier.size() && earlier[was] < node) ++was;
         for (; was < earlier.size() && earlier[was] == node; ++was) seen = std::min(seen + 1, 3);
         const size_t spare = left - (nodes.size() - k);  // splats that are not yet spoken for
+        const auto context = count_.at({previous, seen});
         int n = 0;
-        while (static_cast<size_t>(n) < spare && count_.code(io, {0, previous, seen}, std::min(n, 15), n < more)) ++n;
+        while (static_cast<size_t>(n) < spare && count_.code(io, context, std::min(n, 15), n < more)) ++n;
         if constexpr (!encoding) io.check();
         previous = std::min(n, 15);
         left -= n + 1;

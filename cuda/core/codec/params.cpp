@@ -19,6 +19,7 @@ void Params::prepare() {
         for (int c = 0; c < CLASSES; ++c) {
             const double v = std::floor(det_exp2((log2_step[s] - 256 * c) / 256.0) * FIXED_ONE + 0.5);
             step[s][c] = v < 1 ? 1 : (v > VALUE_LIMIT ? VALUE_LIMIT : static_cast<int>(v));
+            inverse[s][c] = (uint64_t{1} << 32) / static_cast<uint64_t>(step[s][c]);
         }
     log2_voxel = static_cast<int>(std::floor(LOG2_E * det_log(voxel) * FIXED_ONE + 0.5));
 }

@@ -13,7 +13,7 @@ inline constexpr int FIXED_BITS = 12;    // attributes are integers in 1/4096
 inline constexpr int FIXED_ONE = 1 << FIXED_BITS;
 inline constexpr int VALUE_LIMIT = 1 << 20;  // |attribute| < 256
 inline constexpr int SCALARS = 7;        // log2 scales (3), log2 opacity, colour (3)
-inline constexpr int FEATURES = 11;      // 4 neighbourhood values, up to 6 residuals of the same splat, 1
+inline constexpr int FEATURES = 10;      // 3 neighbourhood values, up to 6 residuals of the same splat, 1
 inline constexpr int MAX_DEPTH = 21;
 
 enum Step { STEP_SCALE, STEP_ROTATION, STEP_OPACITY, STEP_POSITION, STEP_COLOR, STEP_SH, STEP_COUNT };
@@ -30,10 +30,11 @@ struct Params {
     int log2_footprint = 0;                          // log2 of blur over that, world units per voxel, fixed point
     std::array<int, SCALARS> mean{};                 // prediction where there is no neighbour, fixed point
     std::array<std::array<int, FEATURES>, SCALARS> predictor{};  // in 1/1024
-    std::vector<int8_t> sh_basis;                    // [sh_components][3 sh_rest], in 1/127
+    std::vector<float> sh_basis;                     // [sh_components][3 sh_rest], integers in 1/127
 
     // Derived, filled by `prepare`.
     std::array<std::array<int, CLASSES>, STEP_COUNT> step{};     // fixed point
+    std::array<std::array<uint64_t, CLASSES>, STEP_COUNT> inverse{};  // floor(2^32 / step)
     int log2_voxel = 0;                                          // fixed point
     void prepare();
 };

@@ -1,5 +1,6 @@
-// Binary range coder: 32-bit interval [x1, x2], probabilities of a one in 1/65536. No carries, no divisions.
+// Binary range coder: a 64-bit interval, probabilities of a one in 1/65536, four bytes at a time. No divisions.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -9,74 +10,87 @@ namespace gsz {
 class RangeEncoder {
 public:
     void code(int bit, uint32_t p1) {
-        const uint32_t range = x2_ - x1_;
-        const uint32_t mid = x1_ + (range >> 16) * p1 + (((range & 0xffff) * p1) >> 16);
-        if (bit) x2_ = mid; else x1_ = mid + 1;
-        while (((x1_ ^ x2_) & 0xff000000u) == 0) {
-            bytes_.push_back(static_cast<uint8_t>(x2_ >> 24));
-            x1_ <<= 8;
-            x2_ = (x2_ << 8) | 255;
+        const uint64_t one = (range_ >> 16) * p1;
+        if (bit) range_ = one;
+        else {
+            add(one);
+            range_ -= one;
+        }
+        if (range_ <= UINT32_MAX) {
+            for (int shift = 56; shift >= 32; shift -= 8) bytes_.push_back(static_cast<uint8_t>(low_ >> shift));
+            low_ <<= 32;
+            range_ <<= 32;
         }
     }
 
     // The shortest tail that the decoder, which reads zeros past the end, still resolves.
     std::vector<uint8_t> finish() {
-        for (int kept = 1; kept <= 4; ++kept) {
-            const uint32_t mask = kept == 4 ? 0 : (0xffffffffu >> (8 * kept));
-            const uint32_t value = (x1_ + mask) & ~mask;
-            if (value >= x1_ && value <= x2_) {
-                for (int i = 0; i < kept; ++i) bytes_.push_back(static_cast<uint8_t>(value >> (24 - 8 * i)));
-                break;
-            }
+        for (int kept = 0; kept <= 4; ++kept) {
+            const uint64_t mask = UINT64_MAX >> (8 * kept);
+            const uint64_t up = (0 - low_) & mask;  // to the next number whose bits under the mask are zeros
+            if (up >= range_) continue;
+            add(up);
+            for (int i = 0; i < kept; ++i) bytes_.push_back(static_cast<uint8_t>(low_ >> (56 - 8 * i)));
+            break;
         }
-        x1_ = 0;
-        x2_ = 0xffffffffu;
+        low_ = 0;
+        range_ = UINT64_MAX;
         return std::move(bytes_);
     }
 
 private:
-    uint32_t x1_ = 0, x2_ = 0xffffffffu;
+    void add(uint64_t amount) {
+        low_ += amount;
+        if (low_ < amount)  // carry
+            for (size_t i = bytes_.size(); i-- && ++bytes_[i] == 0;) {
+            }
+    }
+
+    uint64_t low_ = 0, range_ = UINT64_MAX;
     std::vector<uint8_t> bytes_;
 };
 
 class RangeDecoder {
 public:
+    static constexpr size_t AHEAD = 8;  // a decoder reads this far past the last byte that an encoder writes
+
     RangeDecoder(const uint8_t *data, size_t size) : next_(data), end_(data + size) {
-        for (int i = 0; i < 4; ++i) x_ = (x_ << 8) | byte();
+        at_ = word();
+        at_ = at_ << 32 | word();
     }
 
     int code(uint32_t p1) {
-        const uint32_t range = x2_ - x1_;
-        const uint32_t mid = x1_ + (range >> 16) * p1 + (((range & 0xffff) * p1) >> 16);
-        const int bit = x_ <= mid;
-        const uint32_t one = 0u - static_cast<uint32_t>(bit);  // no branch: the bit is what can not be predicted
-        x2_ = (mid & one) | (x2_ & ~one);
-        x1_ = (x1_ & one) | ((mid + 1) & ~one);
-        while (((x1_ ^ x2_) & 0xff000000u) == 0) {
-            x1_ <<= 8;
-            x2_ = (x2_ << 8) | 255;
-            x_ = (x_ << 8) | byte();
+        const uint64_t one = (range_ >> 16) * p1;
+        const bool bit = at_ < one;
+        const uint64_t rest = range_ - one, beyond = at_ - one;
+        range_ = bit ? one : rest;
+        at_ = bit ? at_ : beyond;
+        if (range_ <= UINT32_MAX) {
+            range_ <<= 32;
+            at_ = at_ << 32 | word();
         }
         return bit;
     }
 
-    // Bytes asked for past the end; an encoder's stream never needs more than four.
+    // Bytes asked for past the end; an encoder's stream never needs more than AHEAD.
     size_t overrun() const { return overrun_; }
     bool only_zeros_left() const {  // an encoder may pad
-        for (const uint8_t *p = next_; p != end_; ++p)
-            if (*p) return false;
-        return true;
+        return std::all_of(next_, end_, [](uint8_t b) { return b == 0; });
     }
 
 private:
-    uint32_t byte() {
-        if (next_ != end_) return *next_++;
-        ++overrun_;
-        return 0;
+    uint64_t word() {
+        uint64_t out = 0;
+        for (int i = 0; i < 4; ++i) {
+            out <<= 8;
+            if (next_ != end_) out |= *next_++;
+            else ++overrun_;
+        }
+        return out;
     }
 
     const uint8_t *next_, *end_;
-    uint32_t x1_ = 0, x2_ = 0xffffffffu, x_ = 0;
+    uint64_t range_ = UINT64_MAX, at_ = 0;
     size_t overrun_ = 0;
 };
 

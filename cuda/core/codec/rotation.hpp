@@ -76,7 +76,7 @@ inline void rotation_axes(const Rotation &r, double axes[3][3]) {
 
 class RotationCoder {
 public:
-    RotationCoder() : face_(2, {1, 64, 16, 16}), bits_(64, {16, 128, 64, 64}) {}
+    RotationCoder() : face_(2, {64, 16}), bits_(64, {16, 128}) {}
 
     // `near`: rotations of two decoded neighbours (may be null).
     template <class IO>
@@ -84,7 +84,7 @@ public:
         if (r.bits > 0) {
             const int fa = a && a->bits ? a->face + 1 : 0, fb = b && b->bits ? b->face + 1 : 0;
             const int kinds = r.needle * 2 + (a ? a->needle : r.needle);
-            const std::array<int, 4> ctx{0, fa * 16 + fb * 4 + kinds, fa * 4 + kinds, fb * 4 + kinds};
+            const auto ctx = face_.at({fa * 16 + fb * 4 + kinds, fb * 4 + kinds});
             const int not_last = face_.code(io, ctx, 0, r.face != 2);
             r.face = static_cast<int8_t>(not_last ? face_.code(io, ctx, 1, r.face == 1) : 2);
             r.u = component(io, r, 0, r.u, top(r, a, 0), top(r, b, 0), 0);
@@ -113,7 +113,7 @@ private:
             // The neighbours' bits matter while the prefix still agrees with theirs.
             auto agree = [&](int t) { return t < 16 && (t >> (TOP - i)) == prefix - (1 << i) ? 2 + ((t >> (TOP - 1 - i)) & 1) : (t < 16 ? 1 : 0); };
             const int na = agree(ta), nb = agree(tb);
-            const std::array<int, 4> ctx{r.needle * 4 + extra, ((na * 4 + nb) * 4 + r.face) * 2 + r.needle, na * 16 + nb * 4 + (i < 3 ? i : 3), extra * 16 + na * 4 + r.face};
+            const auto ctx = bits_.at({r.needle * 4 + extra, ((na * 4 + nb) * 4 + r.face) * 2 + r.needle});
             prefix = prefix << 1 | bits_.code(io, ctx, which * 16 + prefix, (value >> (bits - 1 - i)) & 1);
         }
         int out = prefix - (1 << modelled);
@@ -122,8 +122,8 @@ private:
         return out;
     }
 
-    Mixed<4> face_;
-    Mixed<4> bits_;
+    Decisions<2> face_;
+    Decisions<2> bits_;
 };
 
 }  // namespace gsz

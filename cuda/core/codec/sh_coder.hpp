@@ -13,11 +13,13 @@ struct ShTarget {
 class ShCoder {
 public:
     explicit ShCoder(const Params &p)
-        : p_(p), count_(64, {1, 16, 64, 128}), value_(SIGNED_NODES, {64, 256, 256, 64, 49}), previous_(p.sh_components) {}
+        : p_(p), count_(64, {16, 64}), value_(SIGNED_NODES, {64, 256, 49}), previous_(p.sh_components), symbols_(p.sh_components) {}
 
-    // `symbols`: [sh_components], filled when decoding.
+    // The splat's symbols, [sh_components]; they stand until the next call.
     template <class IO>
-    void code(IO &io, const Splat &s, Cell &cell, int *symbols, const ShTarget *target);
+    const int *code(IO &io, const Splat &s, Cell &cell, const ShTarget *target);
+
+    int components_used() const { return components_used_; }  // rows of the basis that any splat so far needs
 
 private:
     int step(const Splat &s) const { return p_.step[STEP_SH][s.color_class]; }
@@ -25,10 +27,10 @@ private:
     void quantise(const Splat &s, int *symbols, const ShTarget &t) const;
 
     const Params &p_;
-    Mixed<4> count_;
-    Mixed<5> value_;
-    std::vector<int> previous_;
-    int previous_count_ = 0;
+    Decisions<2> count_;
+    Decisions<3> value_;
+    std::vector<int> previous_, symbols_;  // zeros from their counts on
+    int previous_count_ = 0, components_used_ = 0;
 };
 
 inline void ShCoder::quantise(const Splat &s, int *symbols, const ShTarget &t) const {
@@ -53,7 +55,8 @@ inline void ShCoder::quantise(const Splat &s, int *symbols, const ShTarget &t) c
 }
 
 template <class IO>
-void ShCoder::code(IO &io, const Splat &s, Cell &cell, int *symbols, const ShTarget *target) {
+const int *ShCoder::code(IO &io, const Splat &s, Cell &cell, const ShTarget *target) {
+    int *symbols = symbols_.data();
     if (target) quantise(s, symbols, *target);
     const int components = p_.sh_components;
     int count = components;
@@ -62,7 +65,7 @@ void ShCoder::code(IO &io, const Splat &s, Cell &cell, int *symbols, const ShTar
     // Count: zero?, bucket of count, the rest of it.
     const int near = log_bucket(clip((cell.sh_count + FIXED_ONE / 2) >> FIXED_BITS, 0, components));
     const int before = log_bucket(previous_count_);
-    const std::array<int, 4> ctx{0, s.color_class, near * 4 + std::min(before, 3), s.color_class * 8 + before / 2};
+    const auto ctx = count_.at({s.color_class, near * 4 + std::min(before, 3)});
     int n = 0;
     if (!count_.code(io, ctx, 0, count == 0)) {
         const int magnitude = count;
@@ -74,13 +77,9 @@ void ShCoder::code(IO &io, const Splat &s, Cell &cell, int *symbols, const ShTar
         if (n > components) throw Fault("a splat has more harmonics than the file's basis");
     }
     int a = 0, b = 0;  // magnitudes of the two coefficients before
-    const int count_bucket = log_bucket(n);
-    for (int k = 0; k < n; ++k) {
-        const int p = previous_[k], pm = clip(p < 0 ? -p : p, 0, 3);
-        const int energy = clip(a, 0, 3) * 4 + clip(b, 0, 3);
-        const std::array<int, 5> c{k, energy * 16 + count_bucket, clip(a + b, 0, 7) * 16 + s.color_class + 128 * (k < 3), pm * 16 + energy,
-                                   (clip(p, -3, 3) + 3) * 7 + clip(k, 0, 6)};
-        value_.expect(c);
+        for (int k = 0; k < n; ++k) {
+        const int p = previous_[k];
+        const auto c = value_.at({k, clip(a + b, 0, 7) * 16 + s.color_class + 128 * (k < 3), (clip(p, -3, 3) + 3) * 7 + clip(k, 0, 6)});
         int v = symbols[k];
         if (k == n - 1) {  // the last one is not zero
             const int negative = value_.code(io, c, NODE_SIGN, v < 0);
@@ -94,9 +93,11 @@ void ShCoder::code(IO &io, const Splat &s, Cell &cell, int *symbols, const ShTar
         a = v < 0 ? -v : v;
     }
     for (int k = n; k < components; ++k) symbols[k] = 0;
-    for (int k = 0; k < components; ++k) previous_[k] = symbols[k];
+    previous_.swap(symbols_);
     previous_count_ = n;
+    components_used_ = std::max(components_used_, n);
     cell.sh_count = drift(cell.sh_count, n * FIXED_ONE, clip(cell.count, 1, 16));
+    return previous_.data();
 }
 
 }  // namespace gsz

@@ -14,7 +14,6 @@ struct Splat {  // decoded symbols, fixed point where not an index
     int geometry_class = 0, color_class = 0;
     int blur = 0;  // log2 of the blur at its voxel
     std::array<int, SCALARS> value{};
-    std::array<int, SCALARS> error{};  // value - prediction
     Rotation rotation;
     std::array<int, 3> offset{};
 };
@@ -54,29 +53,40 @@ inline std::array<int, 3> position_steps(const Params &p, const Splat &s) {
     return out;
 }
 
-inline int half_octaves(int magnitude, int step) {  // 0 for < step / 4, then two per octave, at most 23
-    const uint32_t q = (static_cast<uint32_t>(magnitude) << 3) / static_cast<uint32_t>(step);  // magnitude < 2^23
+// Of a magnitude < 2^23 in steps, by the step's inverse: 0 for less than 1/4, then two per octave, at most 23.
+inline int half_octaves(int magnitude, uint64_t inverse) {
+    const uint64_t q = (static_cast<uint64_t>(magnitude) << 3) * inverse >> 32;
     if (q < 2) return 0;
-    const int k = floor_log2(q);
+    const int k = std::bit_width(q) - 1;
     const int half = static_cast<int>((q >> (k - 1)) & 1);
     return clip(2 * k - 1 + half, 0, 23);
 }
-inline int rounded_ratio(int a, int b) { return (a >= 0 ? a + b / 2 : a - b / 2) / b; }
+inline int rounded_steps(int v, uint64_t inverse) {  // halves away from zero
+    const int magnitude = static_cast<int>(((static_cast<uint64_t>(v < 0 ? -v : v) << 1) * inverse + (uint64_t{1} << 32)) >> 33);
+    return v < 0 ? -magnitude : magnitude;
+}
 
 class SplatCoder {
 public:
     explicit SplatCoder(const Params &params)
-        : p_(params), class_(64, {4, 64, 64, 256}), color_class_(64, {16, 64, 64, 256}), offset_(SIGNED_NODES, {64, 64, 16}) {
-        for (int j = 0; j < SCALARS; ++j) scalar_.emplace_back(SIGNED_NODES, std::array<int, 6>{16, 64, 48, 49, 256, 25});
+        : p_(params), class_(64, {64, 64}), color_class_(64, {256}), offset_(SIGNED_NODES, {64, 64}) {
+        for (int j = 0; j < SCALARS; ++j) scalar_.emplace_back(SIGNED_NODES, std::array<int, 4>{16,24,49,25});
     }
 
     template <class IO>
     void code(IO &io, int layer, int lowest_class, Splat &s, const Target *target, Statistics *stats);
 
+    // Asks for the memory that the splats of these codes will need: `near` is coded soon, `far` after it.
+    void expect(uint64_t near, uint64_t far) const {
+        maps_[0].expect_cell(near >> cell_shift(0));
+        maps_[0].expect_slot(far >> cell_shift(0));
+    }
+    void reserve(size_t more) { splats_.reserve(splats_.size() + more); }
     const std::vector<Splat> &splats() const { return splats_; }
-    Cell &fine_cell(uint64_t code) { return maps_[0].at(code >> 3); }
+    Cell &fine_cell(uint64_t code) { return maps_[0].at(code >> cell_shift(0)); }
 
 private:
+    static constexpr int cell_shift(int level) { return level == 0 ? 3 : 15; }  // of a Morton code
     template <class IO>
     void code_classes(IO &io, int layer, int lowest, Splat &s, const Splat *before);
     template <class IO>
@@ -86,33 +96,34 @@ private:
     void fit_rotation(Splat &s, const Target &t) const;
 
     const Params &p_;
-    Mixed<4> class_, color_class_;
-    std::vector<Mixed<6>> scalar_;
+    Decisions<2> class_;
+    Decisions<1> color_class_;
+    std::vector<Decisions<4>> scalar_;
     RotationCoder rotation_;
-    Mixed<3> offset_;
-    std::array<CellMap, 3> maps_;
-    std::array<Cell *, 3> cells_{};
+    Decisions<2> offset_;
+    std::array<CellMap, 2> maps_;  // fine, coarse
+    std::array<Cell *, 2> cells_{};
+    std::array<int, SCALARS> error_{};  // residuals (value - prediction) of the splat at hand
+    std::array<int, SCALARS> small_{};  // the same in steps, within two, plus two
     std::vector<Splat> splats_;
 };
 
 template <class IO>
 void SplatCoder::code_classes(IO &io, int layer, int lowest, Splat &s, const Splat *before) {
-    auto unary = [&](Mixed<4> &model, const std::array<int, 4> &ctx, int base, int value, int limit) {
+    auto unary = [&](auto &model, const auto &ctx, int base, int value, int limit) {
         int n = 0;
         while (n < limit && model.code(io, ctx, base + n, n < value)) ++n;
         return n;
     };
-    const Cell &fine = *cells_[0], &mid = *cells_[1];
+    const Cell &fine = *cells_[0];
     const int half = FIXED_ONE / 2;
     const int b = before ? clip(before->geometry_class - lowest, 0, 14) + 1 : 0;
     const int f = fine.count ? clip((fine.geometry_class + half) >> FIXED_BITS, 0, 14) + 1 : 0;
-    const int m = mid.count ? clip((mid.geometry_class + half) >> FIXED_BITS, 0, 14) + 1 : 0;
-    s.geometry_class = lowest + unary(class_, {layer, layer * 16 + b, layer * 16 + f, b * 16 + m}, 0, s.geometry_class - lowest, CLASSES - 1 - lowest);
+    s.geometry_class = lowest + unary(class_, class_.at({layer * 16 + b, layer * 16 + f}), 0, s.geometry_class - lowest, CLASSES - 1 - lowest);
     // The colour class as a signed offset from the geometry class.
     const int cb = before ? clip(before->color_class - before->geometry_class + 8, 0, 14) + 1 : 0;
-    const int cf = fine.count ? clip(((fine.color_offset + half) >> FIXED_BITS) + 8, 0, 14) + 1 : 0;
     const int g = s.geometry_class;
-    const std::array<int, 4> ctx{g, layer * 16 + cb, layer * 16 + cf, g * 16 + cb};
+    const auto ctx = color_class_.at({g * 16 + cb});
     int d = s.color_class - g;
     if (color_class_.code(io, ctx, 0, d == 0)) d = 0;
     else {
@@ -127,11 +138,12 @@ void SplatCoder::code_classes(IO &io, int layer, int lowest, Splat &s, const Spl
 template <class IO>
 void SplatCoder::code_scalar(IO &io, int j, Splat &s, const Splat *before, const Target *target, Statistics *stats) {
     const bool color = j >= 4;
-    const int step = p_.step[SCALAR_STEP[j]][color ? s.color_class : s.geometry_class];
-    // Neighbourhood values, the finer cell standing in for none by the next coarser.
+    const int own_class = color ? s.color_class : s.geometry_class, step = p_.step[SCALAR_STEP[j]][own_class];
+    const uint64_t inverse = p_.inverse[SCALAR_STEP[j]][own_class];
+    // Neighbourhood values; the coarse cell stands in for a fine one that is empty.
     int x[FEATURES], spread = FIXED_ONE;
     int below = p_.mean[j];
-    for (int level = 2; level >= 0; --level) {
+    for (int level = 1; level >= 0; --level) {
         const Cell &c = *cells_[level];
         if (c.count) {
             below = c.value[j];
@@ -139,26 +151,16 @@ void SplatCoder::code_scalar(IO &io, int j, Splat &s, const Splat *before, const
         }
         x[level] = below;
     }
-    x[3] = before ? before->value[j] : below;
-    for (int k = 0; k < 6; ++k) x[4 + k] = k < j ? s.error[k] : 0;
+    x[2] = before ? before->value[j] : below;
+    for (int k = 0; k < 6; ++k) x[3 + k] = k < j ? error_[k] : 0;
     x[FEATURES - 1] = FIXED_ONE;
     int64_t sum = 512;
     for (int k = 0; k < FEATURES; ++k) sum += static_cast<int64_t>(p_.predictor[j][k]) * x[k];
     const int prediction = clip(static_cast<int>(sum >> 10), -VALUE_LIMIT, VALUE_LIMIT);
 
-    const int own = j ? half_octaves(std::abs(s.error[j - 1]), p_.step[SCALAR_STEP[j - 1]][j - 1 >= 4 ? s.color_class : s.geometry_class]) : 0;
-    const int prior = before ? half_octaves(std::abs(before->error[j]), step) : 0;
-    auto side = [&](int v) { return clip(rounded_ratio(v - prediction, step), -3, 3) + 3; };
-    auto small = [&](int k) { return k >= 0 ? clip(rounded_ratio(s.error[k], p_.step[SCALAR_STEP[k]][k >= 4 ? s.color_class : s.geometry_class]), -2, 2) + 2 : 2; };
-    const int size = clip((s.value[0] - p_.log2_voxel + 6 * FIXED_ONE) >> (FIXED_BITS - 1), 0, 15);
-    const int extra = j == 0 ? 0 : (j <= 2 ? size : clip(-s.value[3] >> (FIXED_BITS - 1), 0, 15));
-    const std::array<int, 6> ctx{color ? s.color_class : s.geometry_class,
-                                 clip(prior, 0, 15) / 2 * 8 + clip(own, 0, 15) / 2,
-                                 half_octaves(spread, step) * 2 + (cells_[0]->count > 1),
-                                 side(x[3]) * 7 + side(x[0]),
-                                 extra * 16 + (j >= 3 ? size : clip(s.geometry_class, 0, 15)),
-                                 small(j - 1) * 5 + small(j - 2)};
-    scalar_[j].expect(ctx);
+    auto side = [&](int v) { return clip(rounded_steps(v - prediction, inverse), -3, 3) + 3; };
+    auto small = [&](int k) { return k >= 0 ? small_[k] : 2; };  // earlier residuals of this splat
+    const auto ctx = scalar_[j].expect({own_class, half_octaves(spread, inverse), side(x[2]) * 7 + side(x[0]), small(j - 1) * 5 + small(j - 2)});
     int symbol = 0;
     if (target) {
         // Rate-distortion: the symbol of least weight * error^2 + bits among the two around the target and zero.
@@ -190,7 +192,8 @@ void SplatCoder::code_scalar(IO &io, int j, Splat &s, const Splat *before, const
     symbol = code_signed(io, scalar_[j], ctx, symbol);
     const int64_t value = prediction + static_cast<int64_t>(symbol) * step;
     s.value[j] = static_cast<int>(value < -VALUE_LIMIT ? -VALUE_LIMIT : (value > VALUE_LIMIT ? VALUE_LIMIT : value));
-    s.error[j] = s.value[j] - prediction;
+    error_[j] = s.value[j] - prediction;
+    small_[j] = clip(rounded_steps(error_[j], inverse), -2, 2) + 2;
 }
 
 inline void SplatCoder::fit_rotation(Splat &s, const Target &t) const {
@@ -237,7 +240,7 @@ void SplatCoder::code_offset(IO &io, Splat &s, const Target *target) {
             continue;
         }
         const int bucket = clip((ratio >> (FIXED_BITS - 2)) + 4, 0, 63);
-        const std::array<int, 3> ctx{bucket, clip(bucket / 2, 0, 15) * 4 + used, clip(bucket / 4, 0, 3) * 4 + i};
+        const auto ctx = offset_.at({bucket, clip(bucket / 2, 0, 15) * 4 + used});
         int symbol = 0;
         if (target) {
             const double ideal = local[i] / det_exp2(static_cast<double>(steps[i]) / FIXED_ONE);
@@ -262,7 +265,7 @@ void SplatCoder::code_offset(IO &io, Splat &s, const Target *target) {
 
 template <class IO>
 void SplatCoder::code(IO &io, int layer, int lowest_class, Splat &s, const Target *target, Statistics *stats) {
-    for (int level = 0; level < 3; ++level) cells_[level] = &maps_[level].at(s.code >> (level == 2 ? 12 : 3 * (level + 1)));
+    for (int level = 0; level < 2; ++level) cells_[level] = &maps_[level].at(s.code >> cell_shift(level));
     s.blur = log2_blur(p_, static_cast<int64_t>(compact3(s.code)), static_cast<int64_t>(compact3(s.code >> 1)), static_cast<int64_t>(compact3(s.code >> 2)));
     const Splat *before = splats_.empty() ? nullptr : &splats_.back();
     auto group = [&](Statistics::Group g) {
@@ -291,10 +294,9 @@ void SplatCoder::code(IO &io, int layer, int lowest_class, Splat &s, const Targe
     for (Cell *c : cells_) {
         for (int j = 0; j < SCALARS; ++j) {
             c->value[j] = drift(c->value[j], s.value[j], c->count);
-            c->error[j] = drift(c->error[j], std::abs(s.error[j]), c->count);
+            c->error[j] = drift(c->error[j], std::abs(error_[j]), c->count);
         }
         c->geometry_class = drift(c->geometry_class, s.geometry_class * FIXED_ONE, c->count);
-        c->color_offset = drift(c->color_offset, (s.color_class - s.geometry_class) * FIXED_ONE, c->count);
         c->last = static_cast<int>(splats_.size());
         if (c->count < 1000) ++c->count;
     }

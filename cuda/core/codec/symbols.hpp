@@ -5,7 +5,7 @@
 #include <bit>
 #include <cstdint>
 
-#include "mixing.hpp"
+#include "decisions.hpp"
 
 namespace gsz {
 
@@ -25,8 +25,8 @@ int code_raw(IO &io, int bits, int value) {  // `bits` equiprobable bits, most s
     return out;
 }
 
-template <class IO, class Model, class Context>
-int code_magnitude(IO &io, Model &model, const Context &context, int magnitude) {  // >= 1
+template <class IO, class Model>
+int code_magnitude(IO &io, Model &model, const typename Model::Context &context, int magnitude) {  // >= 1
     int want = 0;
     while (want < MAX_BUCKET && (magnitude >> (want + 1)) != 0) ++want;
     int bucket = 0;
@@ -41,8 +41,8 @@ int code_magnitude(IO &io, Model &model, const Context &context, int magnitude) 
     return value;
 }
 
-template <class IO, class Model, class Context>
-int code_signed(IO &io, Model &model, const Context &context, int value) {
+template <class IO, class Model>
+int code_signed(IO &io, Model &model, const typename Model::Context &context, int value) {
     if (model.code(io, context, NODE_ZERO, value == 0)) return 0;
     const int negative = model.code(io, context, NODE_SIGN, value < 0);
     const int magnitude = code_magnitude(io, model, context, value < 0 ? -value : value);

@@ -25,7 +25,7 @@ def exp(x: ArrayLike) -> np.ndarray:
     r = x - k * LN2
     y = np.ones_like(r)
     for i in range(14, 0, -1):
-        y = 1.0 + y * r / i
+        y = 1.0 + y * r * (1.0 / i)
     return y * ((k.astype(np.int64) + 1023) << 52).view(np.float64)
 
 
@@ -56,7 +56,7 @@ def sin(y: ArrayLike) -> np.ndarray:
     y2 = y * y
     s = np.ones_like(y)
     for i in range(20, 1, -2):
-        s = 1.0 - s * y2 / (i * (i + 1))
+        s = 1.0 - s * y2 * (1.0 / (i * (i + 1)))
     return y * s
 
 
@@ -66,5 +66,5 @@ def cos(y: ArrayLike) -> np.ndarray:
     y2 = y * y
     s = np.ones_like(y)
     for i in range(21, 0, -2):
-        s = 1.0 - s * y2 / (i * (i + 1))
+        s = 1.0 - s * y2 * (1.0 / (i * (i + 1)))
     return s

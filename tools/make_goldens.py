@@ -69,7 +69,7 @@ def forced(seed: int) -> bytes:
 
     header = Header(
         0, 3, 0, 21, (9, 2, 0), 1, (-1e30, 0.0, 1e30), 1e20, (-(1 << 26), 1 << 26, 0), 1 << 26, 128 << 12,
-        integers(-32768, 32767, 6), integers(-(1 << 20), 1 << 20, 7), integers(-32768, 32767, 77),
+        integers(-32768, 32767, 6), integers(-(1 << 20), 1 << 20, 7), integers(-32768, 32767, 70),
     )  # fmt: skip
     codes = [[sorted(random.integers(0, 1 << 63, 6, np.uint64).tolist()) for _ in range(3)] for _ in range(2)]
     return forced_file(header, random.integers(-127, 128, (7, 45)), codes, seed)
@@ -140,8 +140,8 @@ def bad() -> Iterator[tuple[str, bytes]]:
     yield "voxel", patched(plain, [(56, "d", float("nan"))])
     yield "view_radius", patched(plain, [(76, "i", 0)])
     yield "mean", patched(plain, [(96, "i", (1 << 20) + 1)])
-    yield "reserved", patched(plain, [(278, "H", 1)])
-    yield "section_count", patched(plain, [(280, "I", 1 << 31)])
+    yield "reserved", patched(plain, [(264, "H", 1)])
+    yield "section_count", patched(plain, [(266, "I", 1 << 31)])
     yield "splats_4_billion", patched(plain, [(16, "I", 0xFFFFFFFF)])
     yield "splats_64_million", patched(plain, [(16, "I", 1 << 26)])
     yield "splats_one_less", patched(plain, [(16, "I", parse(plain).header.splats - 1)])

@@ -19,7 +19,7 @@ FIXED = struct.Struct("<IBBBB4BI3dd3iii6h7i70hHI")
 ENTRY = struct.Struct("<HHIHHIII")
 FIXED_HEADER = PREFIX.size + FIXED.size
 MAX_LAYERS = 4
-MAX_SPLATS_PER_BYTE = 64
+MAX_SPLATS_PER_BYTE = 8
 MAX_SPLATS = 1 << 26
 """No file claims more than this without being refused."""
 VALUE_LIMIT = 1 << 20
@@ -187,7 +187,7 @@ def _header(values: tuple, antialiased: bool, wrong) -> tuple[Header, int, int]:
         check("view_centre", value, -(1 << 26), 1 << 26)
     check("view_radius", radius, 1, 1 << 26)
     check("log2_footprint", footprint, -(128 << 12), 128 << 12)
-    step, mean, predictor = values[19:25], values[25:32], values[32:109]
+    step, mean, predictor = values[19:25], values[25:32], values[32:-2]
     for value in mean:
         check("mean", value, -VALUE_LIMIT, VALUE_LIMIT)
     header = Header(
@@ -195,7 +195,7 @@ def _header(values: tuple, antialiased: bool, wrong) -> tuple[Header, int, int]:
         antialiased,
     )  # fmt: skip
     assert len(fields(header)) == 15
-    return header, values[109], values[110]
+    return header, values[-2], values[-1]
 
 
 def _check_order(header: Header, sections: list[Section], wrong) -> None:
@@ -216,7 +216,7 @@ def _check_order(header: Header, sections: list[Section], wrong) -> None:
             raise wrong(Corrupt, f"section {i}.block, .layer", f"{block}, {layer}", f"{s.block}, {s.layer}")
         if s.kind == GEOMETRY:
             if s.splats > MAX_SPLATS_PER_BYTE * (s.size + 1):
-                raise wrong(Corrupt, f"section {i}.splats", "at most 64 per byte", s.splats)
+                raise wrong(Corrupt, f"section {i}.splats", f"at most {MAX_SPLATS_PER_BYTE} per byte", s.splats)
             counts.append(s.splats)
         elif done[GEOMETRY] != chunks:
             raise wrong(Corrupt, "sections", "all geometry before the harmonics", f"section {i}")

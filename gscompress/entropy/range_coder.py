@@ -1,12 +1,14 @@
-"""Binary range coder: a 32-bit interval [low, high], probabilities of a one in 1/65536 (FORMAT.md, "Range coder").
+"""Binary range coder: a 64-bit interval [low, low + range), probabilities of a one in 1/65536 (FORMAT.md, "Range coder").
 
 Encoder and decoder have the same method `code(bit, p)`; a model written against it codes in either direction.
 """
 
 from __future__ import annotations
 
-WORD = 0xFFFFFFFF
-TOP = 0xFF000000
+WORD = (1 << 32) - 1
+FULL = (1 << 64) - 1
+AHEAD = 8
+"""A decoder reads this far past the last byte that an encoder writes."""
 
 
 class StreamFault(ValueError):
@@ -16,26 +18,24 @@ class StreamFault(ValueError):
 class RangeEncoder:
     """Decisions to bytes."""
 
-    __slots__ = ("_bytes", "_high", "_low")
+    __slots__ = ("_low", "_range", "_words")
 
     def __init__(self) -> None:
-        self._low, self._high = 0, WORD
-        self._bytes = bytearray()
+        self._low, self._range = 0, FULL  # all of the number so far; the interval lies in its last 64 bits
+        self._words = 0
 
     def code(self, bit: int, p: int) -> int:
         """Encodes `bit`, whose probability of being one is p / 65536."""
-        low, high = self._low, self._high
-        span = high - low
-        mid = low + (span >> 16) * p + (((span & 0xFFFF) * p) >> 16)
+        one = (self._range >> 16) * p
         if bit:
-            high = mid
+            self._range = one
         else:
-            low = mid + 1
-        while not (low ^ high) & TOP:
-            self._bytes.append(high >> 24)
-            low = (low << 8) & WORD
-            high = ((high << 8) & WORD) | 255
-        self._low, self._high = low, high
+            self._low += one
+            self._range -= one
+        if self._range <= WORD:
+            self._low <<= 32
+            self._range <<= 32
+            self._words += 1
         return bit
 
     def check(self) -> None:
@@ -43,53 +43,49 @@ class RangeEncoder:
 
     def finish(self) -> bytes:
         """The stream, with the shortest tail that the decoder, which reads zeros past the end, still resolves."""
-        for kept in range(1, 5):
-            mask = WORD >> (8 * kept) if kept < 4 else 0
-            value = (self._low + mask) & WORD & ~mask
-            if self._low <= value <= self._high:
-                self._bytes += value.to_bytes(4, "big")[:kept]
-                break
-        return bytes(self._bytes)
+        for kept in range(5):
+            mask = FULL >> (8 * kept)
+            up = -self._low & mask
+            if up < self._range:
+                return ((self._low + up) >> (64 - 8 * kept)).to_bytes(4 * self._words + kept, "big")
+        raise AssertionError("a range of more than 2^32 holds a multiple of 2^32")
 
 
 class RangeDecoder:
     """Bytes to decisions."""
 
-    __slots__ = ("_data", "_high", "_low", "_next", "_x")
+    __slots__ = ("_at", "_data", "_next", "_range")
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._low, self._high = 0, WORD
-        self._x = int.from_bytes(data[:4].ljust(4, b"\0"), "big")
-        self._next = 4
+        self._range = FULL
+        self._at = int.from_bytes(data[:8].ljust(8, b"\0"), "big")
+        self._next = 8
 
     def code(self, bit: int, p: int) -> int:
         """Decodes a bit whose probability of being one is p / 65536; the argument `bit` is the encoder's."""
-        low, high = self._low, self._high
-        span = high - low
-        mid = low + (span >> 16) * p + (((span & 0xFFFF) * p) >> 16)
-        if self._x <= mid:
+        one = (self._range >> 16) * p
+        if self._at < one:
             bit = 1
-            high = mid
+            self._range = one
         else:
             bit = 0
-            low = mid + 1
-        while not (low ^ high) & TOP:
-            low = (low << 8) & WORD
-            high = ((high << 8) & WORD) | 255
+            self._range -= one
+            self._at -= one
+        if self._range <= WORD:
+            self._range <<= 32
             at = self._next
-            self._x = ((self._x << 8) & WORD) | (self._data[at] if at < len(self._data) else 0)
-            self._next = at + 1
-        self._low, self._high = low, high
+            self._at = self._at << 32 | int.from_bytes(self._data[at : at + 4].ljust(4, b"\0"), "big")
+            self._next = at + 4
         return bit
 
     def check(self) -> None:
-        """Bytes asked for past the end: an encoder's stream never needs more than four.
+        """Bytes asked for past the end: an encoder's stream never needs more than `AHEAD`.
 
         Raises:
             StreamFault: this one does.
         """
-        if self._next > len(self._data) + 4:
+        if self._next > len(self._data) + AHEAD:
             raise StreamFault("the stream ends before its last symbol")
 
     def check_end(self) -> None:

@@ -5,7 +5,7 @@ Zero?, sign, bucket floor(log2 |v|) in unary, mantissa: two bits modelled, the r
 
 from __future__ import annotations
 
-from .mixing import BitIO, Mixed
+from .decisions import BitIO, Decisions
 
 MAX_BUCKET = 22
 MAX_MAGNITUDE = (1 << (MAX_BUCKET + 1)) - 1
@@ -24,7 +24,7 @@ def code_raw(io: BitIO, bits: int, value: int = 0) -> int:
     return out
 
 
-def code_magnitude(io: BitIO, model: Mixed, where: list[int], magnitude: int = 1) -> int:
+def code_magnitude(io: BitIO, model: Decisions, where: list[int], magnitude: int = 1) -> int:
     """An integer from 1 to MAX_MAGNITUDE."""
     code = model.code
     want = magnitude.bit_length() - 1
@@ -42,7 +42,7 @@ def code_magnitude(io: BitIO, model: Mixed, where: list[int], magnitude: int = 1
     return value
 
 
-def code_signed(io: BitIO, model: Mixed, where: list[int], value: int = 0) -> int:
+def code_signed(io: BitIO, model: Decisions, where: list[int], value: int = 0) -> int:
     """An integer of at most MAX_MAGNITUDE in size."""
     if model.code(io, where, NODE_ZERO, value == 0):
         return 0

@@ -16,7 +16,7 @@ def drift(mean: int, value: int, count: int) -> int:
 class Cell:
     """Means over the splats of a cell, fixed point, and the index of the last one."""
 
-    __slots__ = ("color_offset", "count", "error", "geometry_class", "last", "sh_count", "value")
+    __slots__ = ("count", "error", "geometry_class", "last", "sh_count", "value")
 
     def __init__(self) -> None:
         self.count = 0
@@ -24,17 +24,15 @@ class Cell:
         self.value = [0] * 7
         self.error = [0] * 7
         self.geometry_class = 0
-        self.color_offset = 0
         self.sh_count = 0
 
-    def add(self, index: int, value: list[int], error: list[int], geometry_class: int, color_class: int) -> None:
+    def add(self, index: int, value: list[int], error: list[int], geometry_class: int) -> None:
         """Takes a decoded splat in."""
         count = self.count
         share = _RECIPROCAL[count if count < 16 else 16]
         self.value = [m + ((v - m) * share >> 16) for m, v in zip(self.value, value, strict=True)]
         self.error = [m + ((abs(e) - m) * share >> 16) for m, e in zip(self.error, error, strict=True)]
         self.geometry_class = drift(self.geometry_class, geometry_class * ONE, count)
-        self.color_offset = drift(self.color_offset, (color_class - geometry_class) * ONE, count)
         self.last = index
         if count < COUNT_LIMIT:
             self.count = count + 1

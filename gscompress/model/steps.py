@@ -71,9 +71,10 @@ class Params:
         view_centre, view_radius: the blur grows with hypot(distance from here, radius), voxels.
         log2_footprint: log2 of blur over that, world units per voxel, fixed point.
         mean: prediction of the scalars where there is no neighbour, fixed point.
-        predictor: 11 weights for each scalar, in 1/1024.
+        predictor: 10 weights for each scalar, in 1/1024.
         basis: int64 [components, 3 rest] of the harmonics, in 1/127.
         steps: of each attribute at each class, fixed point.
+        inverses: 2^32 // step of each.
         log2_voxel: fixed point.
     """
 
@@ -88,12 +89,14 @@ class Params:
     predictor: tuple[tuple[int, ...], ...]
     basis: np.ndarray
     steps: list[list[int]] = field(init=False)
+    inverses: list[list[int]] = field(init=False)
     log2_voxel: int = field(init=False)
 
     def __post_init__(self) -> None:
         octaves = (np.array(self.log2_step)[:, None] - 256 * np.arange(CLASSES)) / 256.0
         steps = np.clip(np.floor(detmath.exp2(octaves) * ONE + 0.5), 1, VALUE_LIMIT)
         object.__setattr__(self, "steps", steps.astype(int).tolist())
+        object.__setattr__(self, "inverses", (2**32 // steps.astype(np.int64)).tolist())
         log2_voxel = np.floor(detmath.LOG2_E * detmath.log(self.voxel) * ONE + 0.5)
         object.__setattr__(self, "log2_voxel", int(log2_voxel))
 

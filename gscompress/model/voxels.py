@@ -79,6 +79,8 @@ def layout(codes: np.ndarray, geometry_class: np.ndarray) -> Layout:
     """Blocks are runs of Morton order; layers are ranges of precision classes, so that naming a splat's layer is no cost."""
     count = len(codes)
     blocks = max(1, -(-count // BLOCK_SPLATS))
+    if blocks > 1:
+        blocks += blocks % 2  # two cores share an even number evenly
     block = np.empty(count, np.int64)
     block[np.argsort(codes, kind="stable")] = np.arange(count) * blocks // max(count, 1)
     finer = np.cumsum(np.bincount(geometry_class, minlength=16)[::-1])[::-1]  # splats of at least this class

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..bitstream.container import BASIS, GEOMETRY, HARMONICS, Container, Header, parse
-from ..entropy.mixing import Mixed
+from ..entropy.decisions import Decisions
 from ..entropy.range_coder import RangeDecoder, StreamFault
 from ..entropy.symbols import SIGNED_NODES, code_signed
+from ..model.prediction import FEATURES
 from ..model.reconstruct import Symbols, reconstruct
 from ..model.steps import Params
 from ..scene import Scene
@@ -49,7 +50,7 @@ def decode(data: bytes, name: str = "<bytes>", partial: bool = False) -> Referen
 
 def _params(file: Container) -> Params:
     h = file.header
-    predictor = tuple(h.predictor[i : i + 11] for i in range(0, 77, 11))
+    predictor = tuple(h.predictor[i : i + FEATURES] for i in range(0, len(h.predictor), FEATURES))
     return Params(
         h.depth, h.origin, h.voxel, h.log2_step, h.view_centre, h.view_radius, h.log2_footprint, h.mean, predictor,
         _basis(h, next((s.payload for s in file.sections if s.kind == BASIS and s.present), None)),
@@ -67,10 +68,10 @@ def _basis(header: Header, payload: bytes | None) -> np.ndarray:
     if payload is None:
         return out
     io = RangeDecoder(payload)
-    model = Mixed(SIGNED_NODES, (1, 64))
+    model = Decisions(SIGNED_NODES, (64,))
     for row in out:
         for column in range(columns):
-            row[column] = v = code_signed(io, model, model.at((0, column)))
+            row[column] = v = code_signed(io, model, model.at((column,)))
             if abs(v) > 127:
                 raise StreamFault("a basis entry beyond 127")
     io.check_end()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..entropy.mixing import BitIO, Mixed
+from ..entropy.decisions import BitIO, Decisions
 from ..entropy.range_coder import StreamFault
 from ..entropy.symbols import NODE_SIGN, SIGNED_NODES, code_magnitude, code_signed
 from ..model.cells import Cell, drift
@@ -22,8 +22,8 @@ class HarmonicsDecoder:
 
     def __init__(self, components: int) -> None:
         self._components = components
-        self._count = Mixed(64, (1, 16, 64, 128))
-        self._value = Mixed(SIGNED_NODES, (64, 256, 256, 64, 49))
+        self._count = Decisions(64, (16, 64))
+        self._value = Decisions(SIGNED_NODES, (64, 256, 49))
         self._previous = [0] * components
         self._previous_count = 0
 
@@ -41,17 +41,9 @@ class HarmonicsDecoder:
         model, previous = self._value, self._previous
         out = [0] * self._components
         a = b = 0  # magnitudes of the two coefficients before
-        bucket = log_bucket(n)
         for k in range(n):
             p = previous[k]
-            energy = min(a, 3) * 4 + min(b, 3)
-            where = model.at((
-                k,
-                energy * 16 + bucket,
-                min(a + b, 7) * 16 + color_class + 128 * (k < 3),
-                min(abs(p), 3) * 16 + energy,
-                (clip(p, -3, 3) + 3) * 7 + min(k, 6),
-            ))  # fmt: skip
+            where = model.at((k, min(a + b, 7) * 16 + color_class + 128 * (k < 3), (clip(p, -3, 3) + 3) * 7 + min(k, 6)))
             if k == n - 1:  # the last one is not zero
                 negative = model.code(io, where, NODE_SIGN)
                 v = code_magnitude(io, model, where)
@@ -68,7 +60,7 @@ class HarmonicsDecoder:
         components, model = self._components, self._count
         near = log_bucket(clip((cell.sh_count + ONE // 2) >> FIXED_BITS, 0, components))
         before = log_bucket(self._previous_count)
-        where = model.at((0, color_class, near * 4 + min(before, 3), color_class * 8 + before // 2))
+        where = model.at((color_class, near * 4 + min(before, 3)))
         if model.code(io, where, 0):
             return 0
         bucket = 0

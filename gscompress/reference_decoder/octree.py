@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
-from ..entropy.mixing import BitIO, Mixed
+from ..entropy.decisions import BitIO, Decisions
 from ..entropy.range_coder import StreamFault
 
 _X, _Y, _Z = 0x1249249249249249, 0x2492492492492492, 0x4924924924924924
@@ -25,8 +25,8 @@ class OctreeDecoder:
     """Its models carry over from chunk to chunk of a block."""
 
     def __init__(self) -> None:
-        self._occupancy = Mixed(8, (256, 256, 128, 64, 64))
-        self._count = Mixed(16, (1, 16, 4))
+        self._occupancy = Decisions(8, (256, 128, 64, 64))
+        self._count = Decisions(16, (16, 4))
 
     def decode(self, io: BitIO, depth: int, total: int, earlier: list[int]) -> list[int]:
         """Morton codes of a chunk's `total` splats, ascending.
@@ -39,10 +39,10 @@ class OctreeDecoder:
         """
         nodes = [0] if total else []
         for level in range(depth):
-            nodes = self._level(io, nodes, level, 3 * (depth - 1 - level), total, earlier)
+            nodes = self._level(io, nodes, 3 * (depth - 1 - level), total, earlier)
         return self._counts(io, nodes, total, earlier)
 
-    def _level(self, io: BitIO, nodes: list[int], level: int, below: int, total: int, earlier: list[int]) -> list[int]:
+    def _level(self, io: BitIO, nodes: list[int], below: int, total: int, earlier: list[int]) -> list[int]:
         """The occupied children of `nodes`; `below` bits of a code lie under a child."""
         occupied = set(nodes)
         out: list[int] = []
@@ -56,18 +56,18 @@ class OctreeDecoder:
                 seen_all = min(seen_all + 1, 3)
                 was += 1
             face = [int(code in occupied) for code in _neighbours(node)]
-            self._children(io, node, level, seen, seen_all, face, out)
+            self._children(io, node, seen, seen_all, face, out)
             io.check()
             if len(out) > total:
                 raise StreamFault("more occupied voxels than splats")
         return out
 
     def _children(
-        self, io: BitIO, node: int, level: int, seen: list[int], seen_all: int, face: list[int], out: list[int]
+        self, io: BitIO, node: int, seen: list[int], seen_all: int, face: list[int], out: list[int]
     ) -> None:
         """Decodes which of the eight children of `node` are occupied and appends them to `out`."""
         faces = sum(face)
-        prefix, filled, coded = 1, 0, 0
+        filled = coded = 0
         for i in range(8):
             outer = inner = known = 0
             for axis in range(3):
@@ -80,14 +80,12 @@ class OctreeDecoder:
                 bit = 1  # a node is never empty
             else:
                 context = (
-                    prefix,
-                    level * 8 + filled,
+                    coded | 1 << i,
                     outer * 16 + inner * 4 + known,
                     seen[i] * 16 + seen_all * 4 + outer.bit_count(),
                     faces * 8 + filled,
                 )
                 bit = self._occupancy.code(io, self._occupancy.at(context), i)
-            prefix = prefix << 1 | bit
             filled += bit
             coded |= bit << i
             if bit:
@@ -104,7 +102,7 @@ class OctreeDecoder:
                 seen = min(seen + 1, 3)
                 was += 1
             spare = left - (len(nodes) - k)  # splats that are not yet spoken for
-            where = self._count.at((0, previous, seen))
+            where = self._count.at((previous, seen))
             n = 0
             while n < spare and self._count.code(io, where, min(n, 15)):
                 n += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..entropy.mixing import BitIO, Mixed
+from ..entropy.decisions import BitIO, Decisions
 from ..entropy.symbols import code_raw
 from ..model.steps import FIXED_BITS, SINH, STEP_ROTATION, Params, clip, log2_hypot
 
@@ -68,8 +68,8 @@ class RotationDecoder:
     """Faces, points and angles."""
 
     def __init__(self) -> None:
-        self._face = Mixed(2, (1, 64, 16, 16))
-        self._bits = Mixed(64, (16, 128, 64, 64))
+        self._face = Decisions(2, (64, 16))
+        self._bits = Decisions(64, (16, 128))
 
     def decode(self, io: BitIO, r: Rotation, a: Rotation | None, b: Rotation | None) -> None:
         """Fills in the parts of `r` that have bits.
@@ -82,7 +82,7 @@ class RotationDecoder:
             fa = a.face + 1 if a is not None and a.bits else 0
             fb = b.face + 1 if b is not None and b.bits else 0
             kinds = r.needle * 2 + (r.needle if a is None else a.needle)
-            where = self._face.at((0, fa * 16 + fb * 4 + kinds, fa * 4 + kinds, fb * 4 + kinds))
+            where = self._face.at((fa * 16 + fb * 4 + kinds, fb * 4 + kinds))
             r.face = self._face.code(io, where, 1) if self._face.code(io, where, 0) else 2
             r.u = self._component(io, r, 0, a, b, 0)
             r.v = self._component(io, r, 1, a, b, r.u >> (r.bits - 2) if r.bits >= 2 else 0)
@@ -96,12 +96,7 @@ class RotationDecoder:
         prefix = 1
         for i in range(modelled):
             na, nb = _agree(ta, i, prefix), _agree(tb, i, prefix)
-            context = (
-                r.needle * 4 + extra,
-                ((na * 4 + nb) * 4 + r.face) * 2 + r.needle,
-                na * 16 + nb * 4 + i,
-                extra * 16 + na * 4 + r.face,
-            )
-            prefix = prefix << 1 | self._bits.code(io, self._bits.at(context), which * 16 + prefix)
+            where = self._bits.at((r.needle * 4 + extra, ((na * 4 + nb) * 4 + r.face) * 2 + r.needle))
+            prefix = prefix << 1 | self._bits.code(io, where, which * 16 + prefix)
         low = bits - modelled
         return (prefix - (1 << modelled)) << low | code_raw(io, low)

@@ -12,15 +12,14 @@ import pytest
 
 import gscompress.bitstream
 from gscompress.bitstream import container
-from gscompress.entropy import mixing, symbols
+from gscompress.entropy import decisions, range_coder, symbols
 from gscompress.model import cells, steps
 from gscompress.reference_decoder import rotation, splats
 
 TEXT = (Path(gscompress.bitstream.__file__).parent / "FORMAT.md").read_text(encoding="utf-8")
 TABLES = {
-    "stretch": mixing.STRETCH,
-    "squash": mixing.SQUASH,
-    "rate": mixing.RATE,
+    "squash": decisions.SQUASH,
+    **{f"rate{i}": decisions.RATES[i] for i in range(1, decisions.MAX_CONTEXTS + 1)},
     "hypot": steps.HYPOT,
     "sinh": steps.SINH,
     "log2": steps.LOG2,
@@ -66,7 +65,7 @@ def test_registry():
 
 def test_constants():
     for text in (
-        f"`n < {mixing.COUNTER_LIMIT}`", f"2^{mixing.WEIGHT_LIMIT.bit_length() - 1}", f"MAX_BUCKET = {symbols.MAX_BUCKET}",
+        f"min(n_i + 1, {decisions.SEEN_LIMIT})", f"more than {'eight' if range_coder.AHEAD == 8 else '?'} bytes", f"MAX_BUCKET = {symbols.MAX_BUCKET}",
         f"{symbols.SIGNED_NODES} nodes", f"{container.MAX_SPLATS_PER_BYTE} · (size + 1)", f"2^{container.MAX_SPLATS.bit_length() - 1} splats",
         f"ratio ≤ {splats.NOTHING_TO_SAY}".replace("-", "−"), f"TOP = {rotation.TOP}", f"{cells.COUNT_LIMIT}",
         ", ".join(map(str, cells._RECIPROCAL)),
@@ -76,19 +75,19 @@ def test_constants():
 
 def test_model_sizes():
     """Every family of decisions, with its nodes and contexts."""
-    from gscompress.entropy.mixing import Mixed
+    from gscompress.entropy.decisions import Decisions
     from gscompress.reference_decoder.harmonics import HarmonicsDecoder
     from gscompress.reference_decoder.octree import OctreeDecoder
     from gscompress.reference_decoder.rotation import RotationDecoder
 
-    params = steps.Params(1, (0, 0, 0), 1.0, (0,) * 6, (0, 0, 0), 1, 0, (0,) * 7, ((0,) * 11,) * 7, np.zeros((0, 0), np.int64))
+    params = steps.Params(1, (0, 0, 0), 1.0, (0,) * 6, (0, 0, 0), 1, 0, (0,) * 7, ((0,) * 10,) * 7, np.zeros((0, 0), np.int64))
     s, o, r, h = splats.SplatDecoder(params), OctreeDecoder(), RotationDecoder(), HarmonicsDecoder(0)
     families = {
         "occupancy": o._occupancy, "count": o._count, "class": s._class, "color_class": s._color_class, "scalar": s._scalar[0],
         "face": r._face, "bits": r._bits, "offset": s._offset, "sh_count": h._count, "sh_value": h._value,
-        "basis": Mixed(symbols.SIGNED_NODES, (1, 64)),
+        "basis": Decisions(symbols.SIGNED_NODES, (64,)),
     }  # fmt: skip
     for name, model in families.items():
-        ends = [*model._offsets, len(model._probabilities)]
+        ends = [*model._offsets, len(model._terms)]
         contexts = ", ".join(str((b - a) // model._nodes) for a, b in itertools.pairwise(ends))
-        assert f"| `{name}` | {model._nodes} | {contexts} | {model._weights[0][0]} |" in TEXT, name
+        assert f"| `{name}` | {model._nodes} | {contexts} |" in TEXT, name

@@ -14,7 +14,7 @@ import numpy as np
 
 from gscompress.bitstream import container
 from gscompress.bitstream.container import BASIS, GEOMETRY, HARMONICS, Header, Section, pack
-from gscompress.entropy.mixing import Mixed
+from gscompress.entropy.decisions import Decisions
 from gscompress.entropy.range_coder import RangeEncoder
 from gscompress.entropy.symbols import SIGNED_NODES, code_signed
 from gscompress.model.steps import Params
@@ -76,7 +76,7 @@ def forced_file(header: Header, basis: np.ndarray, chunks: list[list[list[int]]]
     fields = {f: getattr(header, f) for f in header.__dataclass_fields__}
     fields |= {"splats": sum(len(c) for b in chunks for c in b), "blocks": len(chunks), "sh_components": len(basis)}
     header = Header(**fields)
-    predictor = tuple(header.predictor[i : i + 11] for i in range(0, 77, 11))
+    predictor = tuple(header.predictor[i : i + 10] for i in range(0, 70, 10))
     params = Params(
         header.depth, header.origin, header.voxel, header.log2_step, header.view_centre, header.view_radius,
         header.log2_footprint, header.mean, predictor, basis,
@@ -109,10 +109,10 @@ def forced_file(header: Header, basis: np.ndarray, chunks: list[list[list[int]]]
 
 def basis_stream(basis: np.ndarray) -> bytes:
     """The payload of the basis section."""
-    io, model = RangeEncoder(), Mixed(SIGNED_NODES, (1, 64))
+    io, model = RangeEncoder(), Decisions(SIGNED_NODES, (64,))
     for row in basis.tolist():
         for column, value in enumerate(row):
-            code_signed(io, model, model.at((0, column)), value)
+            code_signed(io, model, model.at((column,)), value)
     return io.finish()
 
 

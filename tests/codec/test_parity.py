@@ -45,7 +45,7 @@ HEADERS = st.builds(
     origin=st.tuples(*[st.floats(-1e30, 1e30)] * 3), voxel=st.one_of(st.floats(1e-20, 1e20), st.sampled_from([1e-20, 1.0, 1e20])),
     view_centre=st.tuples(*[st.integers(-(1 << 26), 1 << 26)] * 3), view_radius=st.one_of(st.just(1), st.integers(1, 1 << 26)),
     log2_footprint=st.integers(-(128 << 12), 128 << 12), log2_step=st.one_of(integers(-400, 400, 6), integers(-32768, 32767, 6)),
-    mean=integers(-(1 << 20), 1 << 20, 7), predictor=st.one_of(integers(-400, 400, 77), integers(-32768, 32767, 77)),
+    mean=integers(-(1 << 20), 1 << 20, 7), predictor=st.one_of(integers(-400, 400, 70), integers(-32768, 32767, 70)),
     antialiased=st.booleans(),
 )  # fmt: skip
 

@@ -12,7 +12,7 @@
 
 namespace gsz {
 
-inline constexpr int MAX_CONTEXTS = 5;
+inline constexpr int MAX_CONTEXTS = 4;
 inline constexpr int SEEN_LIMIT = 255;  // a term's count of decisions stops here
 
 struct Tables {

@@ -90,7 +90,7 @@ void check_order(const File &file, size_t blocks, int layers) {
             fail(FormatFault::CORRUPT, name + ".block, .layer", std::to_string(done % blocks) + ", " + std::to_string(done / blocks), std::to_string(s.block) + ", " + std::to_string(s.layer));
         if (s.type == SECTION_GEOMETRY) {
             if (s.splats > MAX_SPLATS_PER_BYTE * (uint64_t{s.size} + 1))
-                fail(FormatFault::CORRUPT, name + ".splats", "at most 64 per byte", std::to_string(s.splats));
+                fail(FormatFault::CORRUPT, name + ".splats", "at most " + std::to_string(MAX_SPLATS_PER_BYTE) + " per byte", std::to_string(s.splats));
             counts.push_back(s.splats);
             splats += s.splats;
         } else if (geometry != blocks * layers) {

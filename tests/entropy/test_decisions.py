@@ -8,16 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gscompress._native import core
-from gscompress.entropy import mixing, symbols
-from gscompress.entropy.mixing import Mixed
+from gscompress.entropy import decisions, symbols
+from gscompress.entropy.decisions import Decisions
 from gscompress.entropy.range_coder import RangeDecoder, RangeEncoder
 from gscompress.entropy.symbols import MAX_MAGNITUDE, SIGNED_NODES, code_raw, code_signed
 from gscompress.model import steps
 
 TABLES = {
-    "stretch": mixing.STRETCH,
-    "squash": mixing.SQUASH,
-    "rate": mixing.RATE,
+    "squash": decisions.SQUASH,
+    **{f"rate{i}": decisions.RATES[i] for i in range(1, decisions.MAX_CONTEXTS + 1)},
     "hypot": steps.HYPOT,
     "sinh": steps.SINH,
     "log2": steps.LOG2,
@@ -26,25 +25,32 @@ TABLES = {
 
 @pytest.mark.parametrize("name", TABLES)
 def test_tables_are_the_native_ones(name):
-    native = core().codec_tables()[name]
-    assert TABLES[name] == native[: len(TABLES[name])].tolist()  # the native `rate` goes on, unused
+    assert TABLES[name] == core().codec_tables()[name].tolist()
 
 
-def test_stretch_undoes_squash():
-    squashed = np.array(mixing.SQUASH)
-    again = np.array(mixing.STRETCH)[squashed >> 4]
-    inside = (squashed > 2000) & (squashed < 63536)
-    assert np.abs(again - (np.arange(4096) - 2048))[inside].max() <= 5
+def test_squash_is_the_logistic_function():
+    squashed = np.array(decisions.SQUASH)
+    exact = 65536 / (1 + np.exp(-(np.arange(4096) - 2048) / 256))
+    assert np.abs(squashed - np.clip(exact, 32, 65504)).max() <= 0.5
     assert (np.diff(squashed) >= 0).all()
-    assert (np.diff(mixing.STRETCH) >= 0).all()
 
 
-def test_a_counter_learns():
-    model = Mixed(1, (1, 1))
+@pytest.mark.parametrize("contexts", range(1, decisions.MAX_CONTEXTS + 1))
+def test_what_is_certain_costs_next_to_nothing(contexts):
+    model = Decisions(1, (1,) * contexts)
     encoder = RangeEncoder()
     for _ in range(2000):
-        model.code(encoder, model.at((0, 0)), 0, 1)
+        model.code(encoder, model.at((0,) * contexts), 0, 1)
     assert len(encoder.finish()) < 20
+
+
+def test_contexts_are_told_apart():
+    """One context says it all, the other is noise: 4000 bits cost next to nothing, or 500 bytes if all were one."""
+    random = np.random.default_rng(0)
+    model, encoder = Decisions(1, (2, 8)), RangeEncoder()
+    for bit, noise in zip(random.integers(0, 2, 4000).tolist(), random.integers(0, 8, 4000).tolist(), strict=True):
+        model.code(encoder, model.at((bit, noise)), 0, bit)
+    assert len(encoder.finish()) < 60
 
 
 VALUES = st.lists(st.one_of(st.integers(-3, 3), st.integers(-MAX_MAGNITUDE, MAX_MAGNITUDE)), max_size=60)
@@ -54,7 +60,7 @@ VALUES = st.lists(st.one_of(st.integers(-3, 3), st.integers(-MAX_MAGNITUDE, MAX_
 @given(VALUES, st.integers(0, 2))
 def test_signed_round_trip(values, context):
     def through(io, given):
-        model = Mixed(SIGNED_NODES, (3, 1))
+        model = Decisions(SIGNED_NODES, (3, 1))
         return [code_signed(io, model, model.at((context, 0)), v) for v in given]
 
     encoder = RangeEncoder()
@@ -72,13 +78,13 @@ def test_largest_values():
     assert code_raw(RangeDecoder(encoder.finish()), 20) == 0xABCDE
 
 
-def test_weights_stay_within_their_limit():
-    """Decisions that contradict one counter for ever drive its weight to the limit, not beyond."""
-    model = Mixed(1, (2, 1))
-    for i in range(60_000):
+def test_terms_wrap():
+    """Terms that pull against each other for ever stay words of 32 bits, and their sum within the table."""
+    model = Decisions(1, (2, 1))
+    model._terms[:] = [0x7FFFFFFF, 0x80000000, 0x7FFFFFFF]
+    for i in range(1000):
         model.code(_Fixed(i % 2), model.at((i % 2, 0)), 0)
-    weights = model._weights[0]
-    assert max(map(abs, weights)) <= mixing.WEIGHT_LIMIT
+    assert all(0 <= term < 2**32 for term in model._terms)
 
 
 class _Fixed:
@@ -88,6 +94,7 @@ class _Fixed:
         self.bit = bit
 
     def code(self, bit: int, p: int) -> int:
+        assert 32 <= p <= 65504
         return self.bit
 
     def check(self) -> None:

@@ -95,7 +95,7 @@ def native_arguments(scene: Scene, camera: Camera, sh_degree: int | None) -> dic
         raise InputError("Camera.world_to_camera: expected a finite [4, 4] matrix")
     return {
         "means": scene.means,
-        "quats": _squarable(scene.quats),
+        "quats": scene.quats,
         "log_scales": scene.log_scales,
         "opacity_logits": scene.opacity_logits,
         "sh": scene.sh,
@@ -106,12 +106,3 @@ def native_arguments(scene: Scene, camera: Camera, sh_degree: int | None) -> dic
         "sh_degree": degree,
         "antialiased": scene.antialiased,
     }
-
-
-def _squarable(quats: np.ndarray) -> np.ndarray:
-    """`quats`, shrunk or stretched where their squares would leave float32."""
-    size = np.abs(quats).max(axis=1, keepdims=True) if len(quats) else np.ones((0, 1), np.float32)
-    if not ((size > 1e15) | (size < 1e-15)).any():
-        return quats
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.ascontiguousarray(np.where(size > 0, quats / size, quats), np.float32)

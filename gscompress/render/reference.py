@@ -92,9 +92,20 @@ def contributions(scene: Scene, cameras: Sequence[Camera], dtype: torch.dtype = 
 
 def blend(scene: Scene, camera: Camera, sh_degree: int, dtype: torch.dtype) -> Blend:
     """Alphas and weights of all visible Gaussians in all pixels."""
-    means, quats, log_scales, logits, sh = (
+    return blend_tensors(tensors(scene, dtype), camera, sh_degree, scene.antialiased)
+
+
+def tensors(scene: Scene, dtype: torch.dtype) -> tuple[Tensor, ...]:
+    """means, quats, log_scales, opacity_logits and sh of a scene."""
+    return tuple(
         torch.from_numpy(a).to(dtype) for a in (scene.means, scene.quats, scene.log_scales, scene.opacity_logits, scene.sh)
     )
+
+
+def blend_tensors(scene: tuple[Tensor, ...], camera: Camera, sh_degree: int, antialiased: bool) -> Blend:
+    """As `blend`, of `tensors`, which may ask for gradients."""
+    means, quats, log_scales, logits, sh = scene
+    dtype = means.dtype
     matrix = torch.as_tensor(camera.world_to_camera, dtype=dtype)
     rotation, translation = matrix[:3, :3], matrix[:3, 3]
     local = means @ rotation.T + translation
@@ -102,7 +113,7 @@ def blend(scene: Scene, camera: Camera, sh_degree: int, dtype: torch.dtype) -> B
     cov = sharp + DILATION * torch.eye(2, dtype=dtype)
     det = torch.linalg.det(cov)
     opacity = torch.sigmoid(logits)
-    if scene.antialiased:
+    if antialiased:
         opacity = opacity * (torch.linalg.det(sharp).clamp(min=0) / det).sqrt()
     rgb = (harmonics(means - torch.as_tensor(camera.position, dtype=dtype), sh, sh_degree) + 0.5).clamp(min=0)
 

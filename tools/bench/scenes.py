@@ -38,12 +38,11 @@ def load_scene(folder: Path, name: str) -> Scene:
     return scene
 
 
-def cameras_of(name: str) -> list[Camera]:
-    """The cameras that peers.json was measured from."""
-    if name == "bonsai":
-        return read_cameras(DATA / "mipnerf360" / "bonsai" / "cameras.json")
+def cameras_of(name: str) -> list[Camera] | None:
+    """The cameras that peers.json was measured from; None for a scene without a camera file."""
     scene = {"playbot500k": "playbot"}.get(name, "human" if name.startswith("human") else name)
-    return read_cameras(DATA / "cameras" / f"{scene}.json")
+    path = DATA / "mipnerf360" / "bonsai" / "cameras.json" if name == "bonsai" else DATA / "cameras" / f"{scene}.json"
+    return read_cameras(path) if path.exists() else None
 
 
 def peers_of(name: str) -> dict:

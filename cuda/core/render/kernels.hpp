@@ -13,6 +13,8 @@ struct Kernels {
     void (*measure)(const TileTask &task, const TilePixels &pixels, int width, int height, Partial *partials);
     // Likewise for an error image [3][kTilePixels].
     void (*pull)(const TileTask &task, const TilePixels &pixels, const float (*error)[kTilePixels], Pull *pulls);
+    // Likewise for a loss's derivatives by red, green, blue and the final transmittance.
+    void (*gradient)(const TileTask &task, const TilePixels &pixels, const float (*planes)[kTilePixels], Gradient *gradients);
 };
 
 extern const Kernels kBaselineKernels;

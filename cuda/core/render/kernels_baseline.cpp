@@ -5,7 +5,7 @@ namespace {
 #include "render/tile_kernel.inl"
 }  // namespace
 
-const Kernels kBaselineKernels{blend_tile, measure_tile, pull_tile};
+const Kernels kBaselineKernels{blend_tile, measure_tile, pull_tile, gradient_tile};
 
 const Kernels &kernels() {
 #ifdef GSZ_RENDER_X86_64_V3

@@ -7,7 +7,7 @@ namespace {
 #include "render/tile_kernel.inl"
 }  // namespace
 
-const Kernels kV3Kernels{blend_tile, measure_tile, pull_tile};
+const Kernels kV3Kernels{blend_tile, measure_tile, pull_tile, gradient_tile};
 
 }  // namespace gsz::render
 #endif

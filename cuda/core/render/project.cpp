@@ -10,15 +10,6 @@ namespace {
 
 constexpr float kLog2E = 1.44269504f;
 
-// Rotation matrix, row-major, of a quaternion of any non-zero length.
-void rotation_of(const float *q, float r[9]) {
-    const float inverse = 1.0f / std::sqrt(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3]);
-    const float w = q[0] * inverse, x = q[1] * inverse, y = q[2] * inverse, z = q[3] * inverse;
-    r[0] = 1 - 2 * (y * y + z * z), r[1] = 2 * (x * y - w * z), r[2] = 2 * (x * z + w * y);
-    r[3] = 2 * (x * y + w * z), r[4] = 1 - 2 * (x * x + z * z), r[5] = 2 * (y * z - w * x);
-    r[6] = 2 * (x * z - w * y), r[7] = 2 * (y * z + w * x), r[8] = 1 - 2 * (x * x + y * y);
-}
-
 float dot(const float *u, const float *v) { return u[0] * v[0] + u[1] * v[1] + u[2] * v[2]; }
 
 // Squared length of u x v.
@@ -28,6 +19,17 @@ float cross_squared(const float *u, const float *v) {
 }
 
 }  // namespace
+
+void rotation_of(const float *q, float r[9]) {
+    double squares = 0.0;  // in double, because squares of floats may leave the range of floats
+    for (int k = 0; k < 4; ++k) squares += static_cast<double>(q[k]) * q[k];
+    const double inverse = 1.0 / std::sqrt(squares);
+    const float w = static_cast<float>(q[0] * inverse), x = static_cast<float>(q[1] * inverse);
+    const float y = static_cast<float>(q[2] * inverse), z = static_cast<float>(q[3] * inverse);
+    r[0] = 1 - 2 * (y * y + z * z), r[1] = 2 * (x * y - w * z), r[2] = 2 * (x * z + w * y);
+    r[3] = 2 * (x * y + w * z), r[4] = 1 - 2 * (x * x + z * z), r[5] = 2 * (y * z - w * x);
+    r[6] = 2 * (x * z - w * y), r[7] = 2 * (y * z + w * x), r[8] = 1 - 2 * (x * x + y * y);
+}
 
 bool project(const Gaussians &gaussians, std::size_t i, const View &view, Splat &out) {
     const float *mean = gaussians.means + 3 * i, *world = view.rotation;
@@ -86,36 +88,40 @@ bool project(const Gaussians &gaussians, std::size_t i, const View &view, Splat 
            std::isfinite(out.extent_x + out.extent_y);
 }
 
+void harmonics(int degree, float x, float y, float z, float basis[16]) {
+    basis[0] = 0.28209479177387814f;
+    if (degree < 1) return;
+    basis[1] = -0.4886025119029199f * y;
+    basis[2] = 0.4886025119029199f * z;
+    basis[3] = -0.4886025119029199f * x;
+    if (degree < 2) return;
+    const float xx = x * x, yy = y * y, zz = z * z;
+    basis[4] = 1.0925484305920792f * x * y;
+    basis[5] = -1.0925484305920792f * y * z;
+    basis[6] = 0.31539156525252005f * (3 * zz - 1);
+    basis[7] = -1.0925484305920792f * x * z;
+    basis[8] = 0.5462742152960396f * (xx - yy);
+    if (degree < 3) return;
+    basis[9] = -0.5900435899266435f * y * (3 * xx - yy);
+    basis[10] = 2.890611442640554f * x * y * z;
+    basis[11] = -0.4570457994644658f * y * (5 * zz - 1);
+    basis[12] = 0.3731763325901154f * z * (5 * zz - 3);
+    basis[13] = -0.4570457994644658f * x * (5 * zz - 1);
+    basis[14] = 1.445305721320277f * z * (xx - yy);
+    basis[15] = -0.5900435899266435f * x * (xx - 3 * yy);
+}
+
 void shade(const Gaussians &gaussians, std::size_t i, const View &view, float rgb[3]) {
     float basis[16];
     const int degree = view.sh_degree;
-    basis[0] = 0.28209479177387814f;
-    if (degree >= 1) {
-        const float *mean = gaussians.means + 3 * i;
-        float x = mean[0] - view.position[0], y = mean[1] - view.position[1], z = mean[2] - view.position[2];
-        const float inverse = 1.0f / std::sqrt(x * x + y * y + z * z);
-        x *= inverse, y *= inverse, z *= inverse;
-        basis[1] = -0.4886025119029199f * y;
-        basis[2] = 0.4886025119029199f * z;
-        basis[3] = -0.4886025119029199f * x;
-        if (degree >= 2) {
-            const float xx = x * x, yy = y * y, zz = z * z;
-            basis[4] = 1.0925484305920792f * x * y;
-            basis[5] = -1.0925484305920792f * y * z;
-            basis[6] = 0.31539156525252005f * (3 * zz - 1);
-            basis[7] = -1.0925484305920792f * x * z;
-            basis[8] = 0.5462742152960396f * (xx - yy);
-            if (degree >= 3) {
-                basis[9] = -0.5900435899266435f * y * (3 * xx - yy);
-                basis[10] = 2.890611442640554f * x * y * z;
-                basis[11] = -0.4570457994644658f * y * (5 * zz - 1);
-                basis[12] = 0.3731763325901154f * z * (5 * zz - 3);
-                basis[13] = -0.4570457994644658f * x * (5 * zz - 1);
-                basis[14] = 1.445305721320277f * z * (xx - yy);
-                basis[15] = -0.5900435899266435f * x * (xx - 3 * yy);
-            }
-        }
+    const float *mean = gaussians.means + 3 * i;
+    float d[3], squares = 0.0f;
+    for (int k = 0; k < 3; ++k) {
+        d[k] = mean[k] - view.position[k];
+        squares += d[k] * d[k];
     }
+    const float inverse = 1.0f / std::sqrt(squares);
+    harmonics(degree, d[0] * inverse, d[1] * inverse, d[2] * inverse, basis);
     const int terms = (degree + 1) * (degree + 1);
     const float *sh = gaussians.sh + 3 * i * static_cast<std::size_t>(gaussians.sh_coefficients);
     float sum[3] = {0.5f, 0.5f, 0.5f};

@@ -227,3 +227,73 @@ void pull_tile(const TileTask &task, const TilePixels &pixels, const float (*err
         }
     }
 }
+
+// Derivatives of a loss by every splat, from its derivatives `planes` by the tile's red, green, blue and final transmittance
+// (all 0 outside the image). A splat's alpha scales its own colour, and by 1 / (1 - alpha) what lies behind it.
+void gradient_tile(const TileTask &task, const TilePixels &pixels, const float (*planes)[kTilePixels], Gradient *gradients) {
+    alignas(64) float live[kTilePixels], behind[kTilePixels];  // behind: planes . (what is still to come, background included)
+    for (int i = 0; i < kTilePixels; ++i) live[i] = 1.0f;
+    for (int i = 0; i < kTilePixels; i += kLanes) {
+        Float sum = at(planes[3] + i) * at(pixels.transmittance + i);
+        for (int channel = 0; channel < 3; ++channel) sum += at(planes[channel] + i) * at(pixels.rgb[channel] + i);
+        at(behind + i) = sum;
+    }
+    for (std::uint32_t position = task.begin; position < task.end && !finished(position, live); ++position) {
+        const Splat splat = task.splats[task.ids[position]];
+        const Rows rows = rows_of(splat, task.y);
+        Float color[3] = {}, by_log2 = {}, by_dx = {}, by_dxdx = {}, by_dy = {}, by_dxdy = {}, by_dydy = {};
+        bool touched = false;
+        for (int y = rows.first; y <= rows.last; ++y) {
+            const Row row = row_of(splat, task, y);
+            const float dy = static_cast<float>(task.y + y) + 0.5f - splat.y;
+            Float in_row = {}, in_row_dx = {}, in_row_dxdx = {};
+            for (int x = 0; x < kTile; x += kLanes) {
+                const int i = y * kTile + x;
+                const Float before = at(live + i);
+                Float alpha;
+                if (!alphas(splat, row, x, before, alpha)) continue;
+                touched = true;
+                const Float through = 1.0f - alpha, after = before * through;
+                const Int goes_on = after > kMinTransmittance;
+                const Float weight = where(goes_on, alpha * before);
+                at(live + i) = where(goes_on, after);
+                Float own = {};
+                for (int channel = 0; channel < 3; ++channel) {
+                    color[channel] += weight * at(planes[channel] + i);
+                    own += at(planes[channel] + i) * splat.rgb[channel];
+                }
+                own *= weight;
+                const Float rest = at(behind + i) - own;
+                at(behind + i) = rest;
+                const Int bends = (weight > 0.0f) & (alpha < kMaxAlpha);  // not cut: it follows its exponent
+                const Float by_exponent = where(bends, own - alpha / through * rest);  // alpha dL/dalpha
+                Float dx;
+                for (int l = 0; l < kLanes; ++l) dx[l] = static_cast<float>(l);
+                dx += row.dx0 + static_cast<float>(x);
+                in_row += by_exponent;
+                in_row_dx += by_exponent * dx;
+                in_row_dxdx += by_exponent * dx * dx;
+            }
+            by_log2 += in_row;
+            by_dx += in_row_dx;
+            by_dxdx += in_row_dxdx;
+            by_dy += in_row * dy;
+            by_dxdy += in_row_dx * dy;
+            by_dydy += in_row * (dy * dy);
+        }
+        if (!touched) continue;
+        constexpr float kLn2 = 0.69314718f;
+        float sum = 0, dx = 0, dy = 0, dxdx = 0, dxdy = 0, dydy = 0;
+        Gradient &out = gradients[position - task.begin];
+        out = {};
+        for (int l = 0; l < kLanes; ++l) {
+            sum += by_log2[l], dx += by_dx[l], dy += by_dy[l];
+            dxdx += by_dxdx[l], dxdy += by_dxdy[l], dydy += by_dydy[l];
+            for (int channel = 0; channel < 3; ++channel) out.rgb[channel] += color[channel][l];
+        }
+        out.log2_opacity = kLn2 * sum;
+        out.a = -kLn2 * dxdx, out.b = -kLn2 * dxdy, out.c = -kLn2 * dydy;
+        out.x = kLn2 * (2 * splat.a * dx + splat.b * dy);
+        out.y = kLn2 * (splat.b * dx + 2 * splat.c * dy);
+    }
+}

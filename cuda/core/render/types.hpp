@@ -74,4 +74,9 @@ struct Pull {
     float color[3], weight, opacity, energy;
 };
 
+// The derivatives of a loss by what one tile sees of a splat.
+struct Gradient {
+    float x, y, a, b, c, log2_opacity, rgb[3];
+};
+
 }  // namespace gsz::render

@@ -1,0 +1,76 @@
+"""Derivatives of an image of a scene, by the compiled core."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._native import core
+from ..cameras import Camera
+from ..errors import InputError
+from ..scene import Scene
+from .raster import native_arguments, worker_count
+
+
+@dataclass(frozen=True, eq=False)
+class Gradients:
+    """Derivatives of a scalar by the arrays of a scene; zeros for Gaussians that the view does not see.
+
+    Attributes:
+        means: float32 [N, 3], per world unit.
+        quats: float32 [N, 4], by the quaternion as it is stored: at right angles to it.
+        log_scales: float32 [N, 3].
+        opacity_logits: float32 [N].
+        sh: float32 [N, K, 3].
+        means2d: float32 [N, 2], by the centre in the image, per px: what densification goes by.
+    """
+
+    means: np.ndarray
+    quats: np.ndarray
+    log_scales: np.ndarray
+    opacity_logits: np.ndarray
+    sh: np.ndarray
+    means2d: np.ndarray
+
+
+def gradients(
+    scene: Scene,
+    camera: Camera,
+    by_image: np.ndarray,
+    by_alpha: np.ndarray | None = None,
+    *,
+    sh_degree: int | None = None,
+    background: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    threads: int | None = None,
+) -> Gradients:
+    """The vector-Jacobian product of `render`.
+
+    What the rasteriser decides by thresholds (alpha below 1/255, the end of a pixel, colours cut at black, alpha cut at
+    0.999) is taken as given, as gsplat does.
+
+    Args:
+        scene, camera, sh_degree, background, threads: as for `render`; the result is the same bits for any `threads`.
+        by_image: float32 [H, W, 3], derivatives of the scalar by the image.
+        by_alpha: float32 [H, W], by its alpha; None for zeros.
+
+    Raises:
+        InputError: as for `render`, or a derivative of another shape.
+    """
+    arguments = native_arguments(scene, camera, sh_degree)
+    count = len(scene)
+    out = Gradients(
+        np.empty((count, 3), np.float32), np.empty((count, 4), np.float32), np.empty((count, 3), np.float32),
+        np.empty(count, np.float32), np.empty(scene.sh.shape, np.float32), np.empty((count, 2), np.float32),
+    )  # fmt: skip
+    alpha = np.zeros((camera.height, camera.width), np.float32) if by_alpha is None else np.ascontiguousarray(by_alpha, np.float32)
+    try:
+        core().backward(
+            **arguments, background=np.ascontiguousarray(background, np.float32),
+            by_image=np.ascontiguousarray(by_image, np.float32), by_alpha=alpha, by_means=out.means, by_quats=out.quats,
+            by_log_scales=out.log_scales, by_opacity_logits=out.opacity_logits, by_sh=out.sh, by_means2d=out.means2d,
+            threads=worker_count(threads),
+        )  # fmt: skip
+    except ValueError as error:
+        raise InputError(f"gradients: {error}") from error
+    return out

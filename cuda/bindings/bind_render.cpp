@@ -5,6 +5,7 @@
 #include <cmath>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 #include "render/backward.hpp"
 #include "render/raster.hpp"
@@ -23,7 +24,7 @@ template <class T>
 T *data_of(const Array &array, const char *name, std::initializer_list<std::int64_t> shape) {
     const auto refuse = [&](const std::string &what) { throw nb::value_error((std::string(name) + ": " + what).c_str()); };
     if (array.dtype() != nb::dtype<std::remove_const_t<T>>())
-        refuse(sizeof(T) == 8 ? "expected dtype float64" : "expected dtype float32");
+        refuse(std::is_integral_v<T> ? "expected dtype int32" : sizeof(T) == 8 ? "expected dtype float64" : "expected dtype float32");
     if (array.ndim() != shape.size()) refuse("expected " + std::to_string(shape.size()) + " dimensions");
     std::int64_t stride = 1;
     for (std::size_t axis = shape.size(); axis-- > 0;) {
@@ -170,4 +171,22 @@ void bind_render(nb::module_ &m) {
         nb::arg("by_quats"), nb::arg("by_log_scales"), nb::arg("by_opacity_logits"), nb::arg("by_sh"),
         nb::arg("by_means2d"), nb::arg("threads"),
         "Fills by_means, ..., by_means2d from the derivatives by_image [height, width, 3] and by_alpha [height, width].");
+
+    m.def(
+        "project",
+        [](const Array &means, const Array &quats, const Array &log_scales, const Array &opacity_logits,
+           const Array &sh, const Array &world_to_camera, const Array &intrinsics, int width, int height,
+           int sh_degree, bool antialiased, const Array &centres, const Array &radii, int threads) {
+            const Arguments in = checked(means, quats, log_scales, opacity_logits, sh, world_to_camera, intrinsics,
+                                         width, height, sh_degree, antialiased);
+            const auto n = static_cast<std::int64_t>(in.gaussians.count);
+            float *xy = data_of<float>(centres, "centres", {n, 2});
+            auto *pixels = data_of<std::int32_t>(radii, "radii", {n, 2});
+            const nb::gil_scoped_release release;
+            extents(in.gaussians, in.view, xy, pixels, threads);
+        },
+        nb::arg("means"), nb::arg("quats"), nb::arg("log_scales"), nb::arg("opacity_logits"), nb::arg("sh"),
+        nb::arg("world_to_camera"), nb::arg("intrinsics"), nb::arg("width"), nb::arg("height"), nb::arg("sh_degree"),
+        nb::arg("antialiased"), nb::arg("centres"), nb::arg("radii"), nb::arg("threads"),
+        "Fills `centres` float32 [N, 2] and `radii` int32 [N, 2], px; zeros where a Gaussian is not seen.");
 }

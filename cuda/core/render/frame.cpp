@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bit>
+#include <cmath>
 
 #include "render/parallel.hpp"
 #include "render/project.hpp"
@@ -49,6 +50,20 @@ Frame prepare(const Gaussians &gaussians, const View &view, int threads) {
     });
     bin(frame, threads);
     return frame;
+}
+
+void extents(const Gaussians &gaussians, const View &view, float *centres, std::int32_t *radii, int threads) {
+    constexpr std::size_t kBlock = 4096;
+    parallel_for(blocks(gaussians.count, kBlock), threads, [&](std::size_t block) {
+        for (std::size_t i = block * kBlock, end = std::min(gaussians.count, i + kBlock); i < end; ++i) {
+            Splat splat = {};
+            const bool seen = project(gaussians, i, view, splat);
+            const float most = 1e9f;  // still an int
+            centres[2 * i] = seen ? splat.x : 0.0f, centres[2 * i + 1] = seen ? splat.y : 0.0f;
+            radii[2 * i] = seen ? static_cast<std::int32_t>(std::ceil(std::min(splat.extent_x, most))) : 0;
+            radii[2 * i + 1] = seen ? static_cast<std::int32_t>(std::ceil(std::min(splat.extent_y, most))) : 0;
+        }
+    });
 }
 
 void sort_pairs(std::vector<std::uint32_t> &keys, std::vector<std::uint32_t> &values, int threads) {

@@ -33,6 +33,9 @@ struct Frame {
 // Throws std::length_error where there would be 2^31 intersections or more.
 Frame prepare(const Gaussians &gaussians, const View &view, int threads);
 
+// Centres [count, 2] and half sizes, rounded up, [count, 2], of Gaussians in the image, px; zeros where one is not seen.
+void extents(const Gaussians &gaussians, const View &view, float *centres, std::int32_t *radii, int threads);
+
 // Sorts `keys` ascending, stably, and carries `values` along.
 void sort_pairs(std::vector<std::uint32_t> &keys, std::vector<std::uint32_t> &values, int threads);
 

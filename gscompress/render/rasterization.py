@@ -1,0 +1,139 @@
+"""Differentiable images in torch, with the names and meanings of `gsplat.rasterization` (https://docs.gsplat.studio).
+
+On the CPU the compiled rasteriser runs, forward and backward; tensors on a CUDA device go to gsplat itself. Both form images
+alike, so what is trained on one looks the same on the other.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from .._native import core
+from ..cameras import Camera
+from ..errors import InputError, MissingExtra
+from ..scene import SH_C0, SH_COEFFICIENTS, Scene
+from .gradients import gradients
+from .raster import native_arguments, render, worker_count
+
+try:
+    import torch
+except ImportError as error:
+    raise MissingExtra("torch", "train", "differentiable rasterisation") from error
+from torch import Tensor
+
+OPACITY_LIMIT = 1e-7
+"""Opacities are kept this far from 0 and 1, where logits end."""
+
+
+def rasterization(
+    means: Tensor,
+    quats: Tensor,
+    scales: Tensor,
+    opacities: Tensor,
+    colors: Tensor,
+    viewmats: Tensor,
+    Ks: Tensor,
+    width: int,
+    height: int,
+    *,
+    sh_degree: int | None = None,
+    backgrounds: Tensor | None = None,
+    rasterize_mode: Literal["classic", "antialiased"] = "classic",
+) -> tuple[Tensor, Tensor, dict[str, Any]]:
+    """Images of N Gaussians from C cameras.
+
+    Args:
+        means: [N, 3], world units.
+        quats: [N, 4], wxyz, of any length.
+        scales: [N, 3], standard deviations, positive.
+        opacities: [N], 0 to 1.
+        colors: [N, K, 3], harmonics, with `sh_degree`; else [N, 3], colours, of which the CPU cuts off what is below 0.
+        viewmats: [C, 4, 4], world to camera, OpenCV axes. No gradients.
+        Ks: [C, 3, 3], intrinsics in px. No gradients.
+        width, height: px.
+        sh_degree: highest band used.
+        backgrounds: [C, 3]; None for black. No gradients.
+        rasterize_mode: whether opacity makes up for the dilation by 0.3 px.
+
+    Returns:
+        Colours [C, H, W, 3], alphas [C, H, W, 1], and what gsplat's densification strategies ask for: `means2d` [C, N, 2],
+        whose gradient is there after `backward`, `radii` int32 [C, N, 2], px, 0 where a Gaussian is not seen, `width`, `height`
+        and `n_cameras`.
+
+    Raises:
+        InputError: shapes or values that do not fit together, or gradients asked for by a camera.
+        MissingExtra: tensors on a CUDA device without gsplat.
+    """
+    if any(t is not None and t.requires_grad for t in (viewmats, Ks, backgrounds)):
+        raise InputError("viewmats, Ks, backgrounds: expected tensors without gradients")
+    if means.is_cuda:
+        return _gsplat(
+            means, quats, scales, opacities, colors, viewmats, Ks, width, height, sh_degree, backgrounds, rasterize_mode
+        )
+    count, views = len(means), len(viewmats)
+    if sh_degree is None:
+        colors, sh_degree = ((colors - 0.5) / SH_C0)[:, None], 0
+    if colors.shape[1:] not in [(k, 3) for k in SH_COEFFICIENTS.values()] or (sh_degree + 1) ** 2 > colors.shape[1]:
+        raise InputError(f"colors: expected [N, 1|4|9|16, 3] that hold degree {sh_degree}, found {tuple(colors.shape)}")
+    parts = (
+        means, quats, scales.log(), torch.logit(opacities.clamp(OPACITY_LIMIT, 1 - OPACITY_LIMIT)), colors,
+    )  # fmt: skip
+    parts = tuple(p.to(torch.float32) for p in parts)
+    means2d = torch.zeros((views, count, 2), requires_grad=means.requires_grad)
+    radii = torch.zeros((views, count, 2), dtype=torch.int32)
+    images, alphas = [], []
+    for view in range(views):
+        camera = _camera(viewmats[view], Ks[view], width, height)
+        behind = (0.0, 0.0, 0.0) if backgrounds is None else tuple(backgrounds[view].tolist())
+        image, alpha = _View.apply(  # pyright: ignore[reportGeneralTypeIssues]
+            *parts, means2d[view], camera, sh_degree, behind, rasterize_mode == "antialiased", means2d.detach()[view], radii[view]
+        )
+        images.append(image)
+        alphas.append(alpha)
+    meta = {"means2d": means2d, "radii": radii, "width": width, "height": height, "n_cameras": views}
+    return torch.stack(images), torch.stack(alphas)[..., None], meta
+
+
+class _View(torch.autograd.Function):
+    """One image; `means2d` has no influence on it and takes the gradient by the centres."""
+
+    @staticmethod
+    def forward(ctx, means, quats, log_scales, logits, sh, means2d, camera, sh_degree, background, antialiased, centres, radii):
+        scene = Scene(*(t.detach().numpy() for t in (means, quats, log_scales, logits, sh)), antialiased=antialiased)
+        ctx.view = (scene, camera, sh_degree, background)
+        core().project(
+            **native_arguments(scene, camera, sh_degree), centres=centres.numpy(), radii=radii.numpy(), threads=worker_count(None)
+        )
+        made = render(scene, camera, sh_degree=sh_degree, background=background)
+        return torch.from_numpy(made.image), torch.from_numpy(made.alpha)
+
+    @staticmethod
+    def backward(ctx, *grads: Tensor):
+        scene, camera, sh_degree, background = ctx.view
+        by_image, by_alpha = (g.numpy() for g in grads)
+        g = gradients(scene, camera, by_image, by_alpha, sh_degree=sh_degree, background=background)
+        arrays = (g.means, g.quats, g.log_scales, g.opacity_logits, g.sh, g.means2d)
+        return *(torch.from_numpy(a) for a in arrays), None, None, None, None, None, None
+
+
+def _camera(viewmat: Tensor, K: Tensor, width: int, height: int) -> Camera:
+    k = K.detach().double().numpy()
+    if np.abs(k[[0, 1, 2, 2], [1, 0, 0, 1]]).max() > 0:
+        raise InputError("Ks: expected no skew, found one")
+    return Camera(viewmat.detach().double().numpy(), k[0, 0], k[1, 1], k[0, 2], k[1, 2], width, height)
+
+
+def _gsplat(
+    means: Tensor, quats: Tensor, scales: Tensor, opacities: Tensor, colors: Tensor, viewmats: Tensor, Ks: Tensor, width: int,
+    height: int, sh_degree: int | None, backgrounds: Tensor | None, rasterize_mode: Literal["classic", "antialiased"],
+) -> tuple[Tensor, Tensor, dict[str, Any]]:  # fmt: skip
+    try:
+        import gsplat  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise MissingExtra("gsplat", "train", "rasterisation on a CUDA device") from error
+    return gsplat.rasterization(
+        means, quats, scales, opacities, colors, viewmats, Ks, width, height, sh_degree=sh_degree, backgrounds=backgrounds,
+        rasterize_mode=rasterize_mode, packed=False,
+    )  # fmt: skip

@@ -91,11 +91,11 @@ def test_colours_without_harmonics():
 def test_what_is_refused():
     given = arguments(random_scene(5, 0, seed=0), views())
     with pytest.raises(InputError, match="without gradients"):
-        rasterization(**(given | {"viewmats": given["viewmats"].requires_grad_()}))
+        rasterization(**{**given, "viewmats": given["viewmats"].requires_grad_()})
     given["viewmats"] = given["viewmats"].detach()
     with pytest.raises(InputError, match="hold degree 2"):
-        rasterization(**(given | {"sh_degree": 2}))
+        rasterization(**{**given, "sh_degree": 2})
     skewed = given["Ks"].clone()
     skewed[:, 0, 1] = 1
     with pytest.raises(InputError, match="no skew"):
-        rasterization(**(given | {"Ks": skewed}))
+        rasterization(**{**given, "Ks": skewed})

@@ -20,6 +20,9 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, **{"max_help_position": 26, "width": 112} | settings)
 
 
+CAMERAS_HELP = "cameras.json, transforms.json or COLMAP folder (lens distortion is left out)"
+
+
 def add_file(parser: argparse.ArgumentParser, *flags: str, help: str, metavar: str | None = None) -> None:
     """Adds an argument that names a file, which a shell then completes."""
     argument = parser.add_argument(*flags, type=Path, help=help, metavar=metavar)

@@ -14,7 +14,7 @@ from ..io import Loaded
 from ..io.camera_files import read_cameras
 from ..loading import read_scene
 from ..render import synthesise
-from .arguments import FILE_HELP, add_file, add_json, add_output_flags
+from .arguments import CAMERAS_HELP, FILE_HELP, add_file, add_json, add_output_flags
 from .options import positive
 from .output import Progress, print_json, say_notes
 from .sizes import format_size
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     add_file(parser, "a", help=f"the reference: {FILE_HELP}", metavar="A")
     add_file(parser, "b", help="the other, of any of these formats", metavar="B")
-    add_file(parser, "--cameras", help="cameras.json to look through", metavar="FILE")
+    add_file(parser, "--cameras", help=f"views to look through: {CAMERAS_HELP}", metavar="FILE")
     parser.add_argument(
         "--views", type=positive, metavar="N",
         help=f"how many views (default: all of FILE, or {DEFAULT_VIEWS} made-up ones)",
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
     """Renders, measures, and prints."""
     if args.images:
         _check_images(args.images, args.overwrite)
-    given = read_cameras(args.cameras) if args.cameras else None
+    given = read_cameras(args.cameras, ignore_distortion=True) if args.cameras else None
     a, b = (_read(path, args.quiet) for path in (args.a, args.b))
     cameras = synthesise(a.scene, args.views or DEFAULT_VIEWS) if given is None else _thinned(given, args)
     with Progress(args.quiet) as progress:

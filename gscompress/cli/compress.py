@@ -11,7 +11,7 @@ from ..files import atomic_write
 from ..io import FORMATS
 from ..io.camera_files import read_cameras
 from ..loading import read_scene
-from .arguments import FILE_HELP, add_file, add_json, add_output_flags, renamed
+from .arguments import CAMERAS_HELP, FILE_HELP, add_file, add_json, add_output_flags, renamed
 from .options import add_compress_options, compress_options
 from .output import Progress, Stopwatch, check_output, peak_memory_bytes, print_json, say_notes
 from .sizes import format_size
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file(parser, "input", help=FILE_HELP, metavar="IN")
     add_file(parser, "-o", "--output", help="the file to write (default: IN's name with .gsz)", metavar="OUT.gsz")
     add_compress_options(parser)
-    add_file(parser, "--cameras", help="cameras.json of the training, to weigh and measure with", metavar="FILE")
+    add_file(parser, "--cameras", help=f"views of the training, to weigh and measure with: {CAMERAS_HELP}", metavar="FILE")
     parser.add_argument("--strict", action="store_true", help="refuse non-finite Gaussians instead of dropping them")
     add_json(parser, JSON_KEYS)
     add_output_flags(parser)
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
     output: Path = args.output or renamed(args.input, ".gsz")
     _check_ending(output)
     check_output(output, args.input, args.overwrite)
-    cameras = read_cameras(args.cameras) if args.cameras else None
+    cameras = read_cameras(args.cameras, ignore_distortion=True) if args.cameras else None
     loaded = read_scene(args.input, args.strict)
     say_notes(loaded.notes, args.quiet)
     with Progress(args.quiet) as progress:

@@ -1,6 +1,6 @@
-"""INRIA's cameras.json: a list of pinhole views with the principal point at the image's centre.
+"""Cameras from files: INRIA's cameras.json here, a COLMAP folder and transforms.json by their modules.
 
-Each entry has id, img_name, width, height, position (the centre, world units), rotation (3 x 3 rows, camera to world:
+A cameras.json is a list of pinhole views with the principal point at the image's centre. Each entry has id, img_name, width, height, position (the centre, world units), rotation (3 x 3 rows, camera to world:
 world = rotation @ camera + position, OpenCV axes), fx and fy in pixels.
 """
 
@@ -15,24 +15,33 @@ import numpy as np
 from ..cameras import Camera
 from ..errors import BadMagic, Corrupt, InputError
 from ..files import atomic_write
+from .camera_numbers import MAX_SIDE, ORTHONORMAL_TOLERANCE, numbers
+from .colmap import read_colmap
 from .common import foreign_errors
+from .transforms_json import from_transforms
 
-_MAX_SIDE = 1 << 20
 _MAX_BYTES = 256 << 20
-_ORTHONORMAL_TOLERANCE = 1e-3
 _CENTRE_TOLERANCE = 0.5
 """Pixels by which a principal point may miss the centre and still be written as the centre."""
 
 
-def read_cameras(path: str | Path) -> list[Camera]:
-    """Reads a cameras.json.
+def read_cameras(path: str | Path, ignore_distortion: bool = False) -> list[Camera]:
+    """Reads a cameras.json, a transforms.json or a COLMAP folder.
+
+    Args:
+        path: the file, or the folder.
+        ignore_distortion: take a distorted camera for the pinhole that it would be without: what renders are for that are
+            compared with renders only.
 
     Raises:
         InputError: there is no such file, or it cannot be opened.
-        BadMagic: not JSON, or not a list of objects.
-        Corrupt: an entry lacks a field, or a value is out of range; the message names both.
+        BadMagic: not JSON, or of no known kind.
+        Corrupt, Truncated: an entry lacks a field, or a value is out of range; the message names both.
+        Unsupported: a distorted camera.
     """
     path = Path(path)
+    if path.is_dir():
+        return read_colmap(path, ignore_distortion)
     try:
         with path.open("rb") as stream:
             raw = stream.read(_MAX_BYTES + 1)
@@ -43,6 +52,8 @@ def read_cameras(path: str | Path) -> list[Camera]:
         raise Corrupt(file, "size", f"at most {_MAX_BYTES} bytes", "more")
     with foreign_errors(file, "content", "JSON"):
         entries = json.loads(raw)
+    if isinstance(entries, dict) and "frames" in entries:
+        return from_transforms(entries, path, ignore_distortion)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise BadMagic(file, "content", "a list of objects", type(entries).__name__)
     if not entries:
@@ -51,15 +62,15 @@ def read_cameras(path: str | Path) -> list[Camera]:
 
 
 def _camera(entry: dict[str, Any], file: str, where: str) -> Camera:
-    position = _numbers(entry, "position", (3,), file, where)
-    rotation = _numbers(entry, "rotation", (3, 3), file, where)
+    position = numbers(entry, "position", (3,), file, where)
+    rotation = numbers(entry, "rotation", (3, 3), file, where)
     error = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
-    if error > _ORTHONORMAL_TOLERANCE or np.linalg.det(rotation) < 0:
+    if error > ORTHONORMAL_TOLERANCE or np.linalg.det(rotation) < 0:
         raise Corrupt(file, f"{where}.rotation", "a rotation matrix", f"rows off by {error:.3g}")
-    width, height, fx, fy = (float(_numbers(entry, key, (), file, where)) for key in ("width", "height", "fx", "fy"))
+    width, height, fx, fy = (float(numbers(entry, key, (), file, where)) for key in ("width", "height", "fx", "fy"))
     for key, value in (("width", width), ("height", height)):
-        if value != int(value) or not 1 <= value <= _MAX_SIDE:
-            raise Corrupt(file, f"{where}.{key}", f"a whole number from 1 to {_MAX_SIDE}", f"{value:g}")
+        if value != int(value) or not 1 <= value <= MAX_SIDE:
+            raise Corrupt(file, f"{where}.{key}", f"a whole number from 1 to {MAX_SIDE}", f"{value:g}")
     for key, value in (("fx", fx), ("fy", fy)):
         if value <= 0:
             raise Corrupt(file, f"{where}.{key}", "a positive number of pixels", f"{value:g}")
@@ -68,18 +79,6 @@ def _camera(entry: dict[str, Any], file: str, where: str) -> Camera:
     world_to_camera[:3, 3] = -rotation.T @ position
     name = str(entry.get("img_name", entry.get("id", "")))
     return Camera(world_to_camera, fx, fy, width / 2, height / 2, int(width), int(height), name)
-
-
-def _numbers(entry: dict[str, Any], key: str, shape: tuple[int, ...], file: str, where: str) -> np.ndarray:
-    """float64 of a shape; Corrupt unless the entry has finite numbers in just that nesting."""
-    expected = "x".join(map(str, shape)) + " finite numbers" if shape else "a finite number"
-    try:
-        value = np.array(entry[key])
-        if value.shape == shape and value.dtype.kind in "iuf" and np.isfinite(value).all():
-            return value.astype(np.float64)
-    except (KeyError, ValueError, OverflowError):
-        pass
-    raise Corrupt(file, f"{where}.{key}", expected, repr(entry.get(key))[:60])
 
 
 def write_cameras(cameras: list[Camera], path: str | Path, overwrite: bool = False) -> int:

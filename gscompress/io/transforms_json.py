@@ -1,0 +1,85 @@
+"""transforms.json of instant-ngp, nerfstudio and NeRF-synthetic: OpenGL camera-to-world matrices, one set of intrinsics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..cameras import Camera
+from ..errors import Corrupt, InputError, MissingExtra, Unsupported
+from .camera_numbers import MAX_SIDE, ORTHONORMAL_TOLERANCE, numbers
+
+DISTORTION = ("k1", "k2", "k3", "k4", "p1", "p2")
+
+
+def from_transforms(content: dict[str, Any], path: Path, ignore_distortion: bool) -> list[Camera]:
+    """The frames of a transforms.json, in its order.
+
+    A frame may have intrinsics of its own. What a file leaves out follows: the focal lengths from the field of view
+    (`camera_angle_x`), the principal point from the size, the size from the image.
+
+    Raises:
+        Corrupt: a field is missing or out of range; the message names it.
+        Unsupported: a distorted camera, unless `ignore_distortion`.
+        InputError, MissingExtra: the size has to come from an image that is not there, or needs Pillow.
+    """
+    frames = content["frames"]
+    if not isinstance(frames, list) or not frames or not all(isinstance(f, dict) for f in frames):
+        raise Corrupt(str(path), "frames", "a list of objects", repr(frames)[:60])
+    shared = {k: v for k, v in content.items() if k != "frames"}
+    return [_camera({**shared, **frame}, path, f"frames[{i}]", ignore_distortion) for i, frame in enumerate(frames)]
+
+
+def _camera(entry: dict[str, Any], path: Path, where: str, ignore_distortion: bool) -> Camera:
+    file = str(path)
+
+    def number(key: str) -> float:
+        return float(numbers(entry, key, (), file, where))
+
+    bent = {key: number(key) for key in DISTORTION if entry.get(key)}
+    if bent and not ignore_distortion:
+        raise Unsupported(file, f"{where}.{next(iter(bent))}", "a pinhole camera (undistort the images first)", str(bent))
+    if "w" in entry and "h" in entry:
+        width, height = number("w"), number("h")
+    else:
+        width, height = _image_size(path.parent / str(entry.get("file_path", "")), file, where)
+    for key, value in (("w", width), ("h", height)):
+        if value != int(value) or not 1 <= value <= MAX_SIDE:
+            raise Corrupt(file, f"{where}.{key}", f"a whole number from 1 to {MAX_SIDE}", f"{value:g}")
+    focal = []
+    for axis, side in (("x", width), ("y", height)):
+        if f"fl_{axis}" in entry:
+            focal.append(number(f"fl_{axis}"))
+        elif f"camera_angle_{axis}" in entry:
+            focal.append(0.5 * side / np.tan(0.5 * number(f"camera_angle_{axis}")))
+        elif focal:
+            focal.append(focal[0])
+        else:
+            raise Corrupt(file, where, "fl_x or camera_angle_x", "neither")
+    if min(focal) <= 0:
+        raise Corrupt(file, f"{where}.fl_x", "a positive number of pixels", f"{min(focal):g}")
+    cx, cy = (number(key) if key in entry else side / 2 for key, side in (("cx", width), ("cy", height)))
+    to_world = numbers(entry, "transform_matrix", (4, 4), file, where)
+    rotation = to_world[:3, :3] * [1, -1, -1]  # OpenGL looks along -z with y up
+    error = float(np.abs(rotation.T @ rotation - np.eye(3)).max())
+    if error > ORTHONORMAL_TOLERANCE or np.linalg.det(rotation) < 0:
+        raise Corrupt(file, f"{where}.transform_matrix", "a rotation and a translation", f"columns off by {error:.3g}")
+    matrix = np.eye(4)
+    matrix[:3, :3] = rotation.T
+    matrix[:3, 3] = -rotation.T @ to_world[:3, 3]
+    return Camera(matrix, focal[0], focal[1], cx, cy, int(width), int(height), str(entry.get("file_path", "")))
+
+
+def _image_size(image: Path, file: str, where: str) -> tuple[float, float]:
+    """Width and height of the image that a frame names; NeRF-synthetic leaves the ending out."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise MissingExtra("PIL", "formats", f"the image size, which {file} leaves out") from error
+    for candidate in (image, image.with_name(image.name + ".png")):
+        if candidate.is_file():
+            with Image.open(candidate) as opened:
+                return opened.size
+    raise InputError(f"{file}: {where}: expected w and h, or the image, found neither ({image})")

@@ -86,7 +86,7 @@ def plan(effort: str, splats: int) -> Plan:
     if effort == "fast":
         return Plan(8, 2, 8, 320, 0.5, 0.02, 0.5, 0.05, 0, 4, False)
     if effort == "normal":
-        views, extra, alone = max(12, round(48 * share)), max(4, round(12 * share)), max(16, round(48 * share))
+        views, extra, alone = max(12, round(48 * share)), max(4, round(12 * share)), max(24, round(48 * share))
         return Plan(views, extra, alone, 640, 0.0, 0.003, 0.5, 0.06, max(3, round(10 * share)), 16, True)
     return Plan(128, 32, 96, 640, 0.0, 0.003, 0.5, 0.06, 24, 32, True)
 

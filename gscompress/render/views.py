@@ -2,12 +2,15 @@
 
 Trained scenes look right only from where photographs were taken: below the floor or behind a wall there is a blur of large
 Gaussians. What lies in front of a real camera is fine detail, so candidates all around the densest part are rated by the
-number of Gaussians they resolve, at least the better half of every shell is kept, and of those a well spread set chosen.
+number of Gaussians they resolve, and at least the better half of every shell is kept. A scene may be far larger than what a
+camera sees of it, so candidates also look at its parts; of all of them those are chosen that together see the most the best.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -29,13 +32,16 @@ RESOLVED = 0.25
 """A candidate resolves a Gaussian that fills this many px of its preview."""
 
 GOOD = 0.75
-"""A candidate this good, relative to its shell's best, is kept even where more than half are."""
+"""A candidate this good, relative to the best of its shell, is kept even where more than half are."""
 
 EXTENT_SAMPLE = 100_000
 """About so many Gaussians tell where a scene's detail is."""
 
-PREVIEW_SAMPLE = 250_000
-"""About so many Gaussians rate the candidates."""
+PREVIEW_SAMPLE = 100_000
+"""About so many Gaussians are in the previews."""
+
+COVERED_SAMPLE = 25_000
+"""About so many of them tell which views together see the scene best."""
 
 FIELD_OF_VIEW = 58.0
 """Horizontal, degrees."""
@@ -66,11 +72,21 @@ class Shell:
     outward: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class Spot:
+    """Where a camera may stand: `direction` (unit) from a point on a shell around it; `group` is rated together."""
+
+    centre: np.ndarray
+    shell: Shell
+    direction: np.ndarray
+    group: int
+
+
 def synthesise(scene: Scene, count: int, *, width: int = 640, height: int = 400, threads: int | None = None) -> list[Camera]:
     """Cameras that together see what photographs of the scene are likely to have seen.
 
-    They stand on three shells around the densest part and look at it; where a scene surrounds that part (a room) one in
-    eight looks outwards. The same scene always gets the same cameras.
+    They stand on shells around the densest part and look at it; where a scene surrounds that part (a room) one in eight
+    looks outwards, elsewhere others look at eight parts of the scene. The same scene always gets the same cameras.
 
     Args:
         scene: any scene; without a visible Gaussian the cameras stand about the origin.
@@ -85,37 +101,92 @@ def synthesise(scene: Scene, count: int, *, width: int = 640, height: int = 400,
         raise InputError(f"synthesise: expected 1 or more for count, width and height, found {count}, {width}, {height}")
     extent = measure_extent(scene)
     outward = count // 8 if extent.surrounded else 0
-    spots = _pick(scene, extent.centre, shells_for(extent), count - outward, width / height, threads)
+    shells = shells_for(extent)
+    if extent.surrounded:
+        candidates = _around([extent.centre], shells, 2 * (count - outward))
+    else:
+        candidates = _around([extent.centre], shells, count) + _around(region_centres(scene), shells[:2], 2 * count)
+    spots = _pick(scene, candidates, count - outward, width / height, threads)
     if outward:
-        spots += _pick(scene, extent.centre, [outward_shell(extent)], outward, width / height, threads)
+        spots += _pick(scene, _around([extent.centre], [outward_shell(extent)], 2 * outward), outward, width / height, threads)
+    return [_camera(spot, width, height, f"view_{number:03d}") for number, spot in enumerate(spots)]
+
+
+def _around(centres: Sequence[np.ndarray], shells: Sequence[Shell], count: int) -> list[Spot]:
+    """About `count` candidates, as many around each centre on each shell."""
+    if not centres:
+        return []
+    directions = fibonacci_sphere(-(-count // (len(centres) * len(shells))))
     return [
-        _camera(extent.centre, shell, direction, width, height, f"view_{number:03d}")
-        for number, (shell, direction) in enumerate(spots)
+        Spot(centres[number], shell, direction, group)
+        for group, (number, shell) in enumerate(product(range(len(centres)), shells))
+        for direction in directions @ _turn(number).T
     ]
 
 
-def _pick(
-    scene: Scene, centre: np.ndarray, shells: list[Shell], count: int, aspect: float, threads: int | None
-) -> list[tuple[Shell, np.ndarray]]:
-    """The better of about 2 `count` candidates on `shells`, thinned to `count` that are well spread."""
-    directions = fibonacci_sphere(-(-2 * count // len(shells)))
+def _turn(number: int) -> np.ndarray:
+    """A rotation about y by golden angles, so that the candidates around different centres look from different sides."""
+    angle = np.pi * (3 - np.sqrt(5)) * number
+    return np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
+
+
+def _pick(scene: Scene, spots: list[Spot], count: int, aspect: float, threads: int | None) -> list[Spot]:
+    """`count` of the better half of the candidates in every group, which together see the most of the scene the best.
+
+    A Gaussian that a view shows as large as any candidate does is well seen; the root of how well all chosen views together
+    see it, summed over the scene, is what each choice raises the most. The roots make it worth more to show something new.
+    """
     preview = (PREVIEW, max(1, round(PREVIEW / aspect)))
     step = len(scene) // PREVIEW_SAMPLE
     sample = scene.select(np.arange(0, len(scene), step)) if step > 1 else scene
     columns = np.empty((len(sample), COLUMNS))
-    spots = [(shell, direction) for shell in shells for direction in directions]
-    rating = np.empty(len(spots))
+    seen = np.empty((len(spots), len(sample)), np.float32)
     for i, spot in enumerate(spots):
         columns.fill(0)
-        add_view(sample, _camera(centre, *spot, *preview, ""), columns, threads)
-        rating[i] = np.count_nonzero(columns[:, 0] > RESOLVED)
-    per_shell = rating.reshape(len(shells), -1)
-    bar = np.minimum(np.median(per_shell, axis=1), GOOD * per_shell.max(axis=1))
-    pool = np.flatnonzero(per_shell >= bar[:, None])
-    # Directions count most; a step to the next shell is worth about 20 degrees.
-    places = np.array([spots[i][1] * (1 + 0.35 * shells.index(spots[i][0])) for i in pool])
-    chosen = spread(places, count, first=int(np.argmax(rating[pool])))
+        add_view(sample, _camera(spot, *preview, ""), columns, threads)
+        seen[i] = columns[:, 0]
+    rating = np.count_nonzero(seen > RESOLVED, axis=1)
+    groups = np.array([spot.group for spot in spots])
+    good = np.zeros(len(spots), bool)
+    for group in np.unique(groups):
+        own = rating[groups == group]
+        good[groups == group] = own >= min(np.median(own), GOOD * own.max())
+    pool = np.flatnonzero(good)
+    seen = seen[pool, :: max(1, len(sample) // COVERED_SAMPLE)]
+    seen /= np.maximum(seen.max(axis=0), RESOLVED)
+    total = np.zeros(seen.shape[1], np.float32)
+    chosen: list[int] = []
+    left = np.ones(len(pool), bool)
+    for _ in range(count):
+        gain = np.array([np.sqrt(total + row).sum(dtype=np.float64) for row in seen])
+        best = int(np.argmax(np.where(left, gain, -1)))
+        left[best] = False
+        if not left.any():  # more views than candidates: some look twice
+            left[:] = True
+        chosen.append(best)
+        total += seen[best]
     return [spots[pool[i]] for i in chosen]
+
+
+def region_centres(scene: Scene) -> list[np.ndarray]:
+    """Middles of eight parts of equal opacity: the scene halved three times, each time across its longest side."""
+    alive = np.flatnonzero(scene.finite())
+    alive = alive[:: max(1, len(alive) // EXTENT_SAMPLE)]
+    weight = 1 / (1 + np.exp(-scene.opacity_logits[alive].clip(-50, 50).astype(np.float64)))
+    parts = [np.arange(len(alive))] if weight.sum() > 0 else []
+    means = scene.means[alive].astype(np.float64)
+    for _ in range(3):
+        halves = []
+        for part in parts:
+            low, high = (
+                np.array([weighted_quantile(axis, weight[part], q) for axis in means[part].T]) for q in (0.1, 0.9)
+            )
+            axis = int(np.argmax(high - low))
+            middle = weighted_quantile(means[part, axis], weight[part], 0.5)
+            below = means[part, axis] <= middle
+            halves += [half for half in (part[below], part[~below]) if len(half)]
+        parts = halves
+    return [np.array([weighted_quantile(axis, weight[part], 0.5) for axis in means[part].T]) for part in parts]
 
 
 def measure_extent(scene: Scene) -> Extent:
@@ -152,7 +223,7 @@ def shells_for(extent: Extent) -> list[Shell]:
     if extent.surrounded:
         nearest, farthest = 2.2 * extent.radius, max(0.6 * extent.outer, 4.4 * extent.radius)
     else:
-        nearest, farthest = 1.1 * extent.radius, 2.5 * extent.radius
+        nearest, farthest = 1.3 * extent.radius, 2.8 * extent.radius
     return [Shell(r) for r in np.geomspace(nearest, farthest, 3)]
 
 
@@ -177,18 +248,9 @@ def fibonacci_sphere(count: int) -> np.ndarray:
     return np.stack([ring * np.cos(angle), y, ring * np.sin(angle)], 1)
 
 
-def spread(points: np.ndarray, count: int, first: int) -> list[int]:
-    """Indices of `count` of the [P, 3] points, each the farthest from those before it; repeats once all are used."""
-    chosen = [first]
-    gap = np.linalg.norm(points - points[first], axis=1)
-    while len(chosen) < count:
-        chosen.append(int(np.argmax(gap)))
-        gap = np.minimum(gap, np.linalg.norm(points - points[chosen[-1]], axis=1))
-    return chosen
-
-
-def _camera(centre: np.ndarray, shell: Shell, direction: np.ndarray, width: int, height: int, name: str) -> Camera:
-    """A camera of a shell; -y is up, as in most captures, except for those that look along y."""
+def _camera(spot: Spot, width: int, height: int, name: str) -> Camera:
+    """-y is up, as in most captures, except for cameras that look along y."""
+    centre, shell, direction = spot.centre, spot.shell, spot.direction
     forward = direction if shell.outward else -direction
     up = np.array([0.0, -1.0, 0.0]) if abs(forward[1]) < 0.95 else np.array([0.0, 0.0, 1.0])
     right = np.cross(forward, up)

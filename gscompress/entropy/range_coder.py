@@ -52,7 +52,11 @@ class RangeEncoder:
 
 
 class RangeDecoder:
-    """Bytes to decisions."""
+    """Bytes to decisions.
+
+    Raises:
+        StreamFault: the bytes begin with a number that no encoder writes.
+    """
 
     __slots__ = ("_at", "_data", "_next", "_range")
 
@@ -60,6 +64,8 @@ class RangeDecoder:
         self._data = data
         self._range = FULL
         self._at = int.from_bytes(data[:8].ljust(8, b"\0"), "big")
+        if self._at == FULL:  # it stays within from here on
+            raise StreamFault("the stream begins beyond its range")
         self._next = 8
 
     def code(self, bit: int, p: int) -> int:

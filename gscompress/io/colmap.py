@@ -149,14 +149,14 @@ def _images_bin(path: Path) -> Iterator[tuple[int, np.ndarray, str]]:
 
 def _lines(path: Path) -> list[str]:
     """Lines but for comments; an image's line of points may be empty."""
-    lines = _content(path).decode("utf-8", "replace").splitlines()
-    return [line for line in lines if not line.startswith("#")]
+    lines = _content(path).decode("utf-8", "replace").split("\n")
+    return [line.strip() for line in lines if not line.lstrip().startswith("#")]
 
 
 def _cameras_txt(path: Path) -> dict[int, Intrinsics]:
     out = {}
     sizes = dict(MODELS.values())
-    for line in filter(str.strip, _lines(path)):
+    for line in filter(None, _lines(path)):
         fields = line.split()
         if len(fields) < 4:
             raise Corrupt(str(path), "cameras", "at least four fields a line", repr(line[:60]))
@@ -164,16 +164,19 @@ def _cameras_txt(path: Path) -> dict[int, Intrinsics]:
         if model not in sizes:
             raise Unsupported(str(path), "camera.model", ", ".join(sizes), model)
         values = _floats(params, sizes[model], path, f"camera {number}")
-        sides = _floats([number, width, height], 3, path, "camera").astype(int)
+        sides = _floats([number, width, height], 3, path, "camera")
+        if not (sides == np.clip(np.floor(sides), 0, 1 << 31)).all():
+            raise Corrupt(str(path), "camera", "whole numbers for id, width and height", " ".join((number, width, height)))
         out[int(sides[0])] = (model, int(sides[1]), int(sides[2]), values)
     return out
 
 
 def _images_txt(path: Path) -> Iterator[tuple[int, np.ndarray, str]]:
-    lines = _lines(path)
-    while lines and not lines[-1].strip():
-        lines.pop()
-    for line in lines[::2]:
+    lines = iter(_lines(path))
+    for line in lines:
+        if not line:
+            continue
+        next(lines, None)  # its points, which may be an empty line
         parts = line.split(maxsplit=9)
         if len(parts) < 10:
             raise Corrupt(str(path), "images", "ten fields a line", repr(line[:60]))

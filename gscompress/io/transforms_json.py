@@ -10,8 +10,11 @@ import numpy as np
 from ..cameras import Camera
 from ..errors import Corrupt, InputError, MissingExtra, Unsupported
 from .camera_numbers import MAX_SIDE, ORTHONORMAL_TOLERANCE, numbers
+from .common import foreign_errors
 
-DISTORTION = ("k1", "k2", "k3", "k4", "p1", "p2")
+DISTORTION = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2", "is_fisheye")
+PINHOLES = ("PINHOLE", "SIMPLE_PINHOLE", "OPENCV", "SIMPLE_RADIAL", "RADIAL")
+"""Values of `camera_model` that are pinholes where every coefficient is 0."""
 
 
 def from_transforms(content: dict[str, Any], path: Path, ignore_distortion: bool) -> list[Camera]:
@@ -38,13 +41,15 @@ def _camera(entry: dict[str, Any], path: Path, where: str, ignore_distortion: bo
     def number(key: str) -> float:
         return float(numbers(entry, key, (), file, where))
 
-    bent = {key: number(key) for key in DISTORTION if entry.get(key)}
+    bent = {key: entry[key] for key in DISTORTION if entry.get(key)}
+    if entry.get("camera_model", "PINHOLE") not in PINHOLES:
+        bent["camera_model"] = entry["camera_model"]
     if bent and not ignore_distortion:
         raise Unsupported(file, f"{where}.{next(iter(bent))}", "a pinhole camera (undistort the images first)", str(bent))
     if "w" in entry and "h" in entry:
         width, height = number("w"), number("h")
     else:
-        width, height = _image_size(path.parent / str(entry.get("file_path", "")), file, where)
+        width, height = _image_size(path.parent / str(entry.get("file_path") or "image"), file, where)
     for key, value in (("w", width), ("h", height)):
         if value != int(value) or not 1 <= value <= MAX_SIDE:
             raise Corrupt(file, f"{where}.{key}", f"a whole number from 1 to {MAX_SIDE}", f"{value:g}")
@@ -53,12 +58,13 @@ def _camera(entry: dict[str, Any], path: Path, where: str, ignore_distortion: bo
         if f"fl_{axis}" in entry:
             focal.append(number(f"fl_{axis}"))
         elif f"camera_angle_{axis}" in entry:
-            focal.append(0.5 * side / np.tan(0.5 * number(f"camera_angle_{axis}")))
+            half = np.tan(0.5 * number(f"camera_angle_{axis}"))
+            focal.append(0.5 * side / half if half > 0 else 0.0)
         elif focal:
             focal.append(focal[0])
         else:
             raise Corrupt(file, where, "fl_x or camera_angle_x", "neither")
-    if min(focal) <= 0:
+    if not (np.isfinite(focal).all() and min(focal) > 0):
         raise Corrupt(file, f"{where}.fl_x", "a positive number of pixels", f"{min(focal):g}")
     cx, cy = (number(key) if key in entry else side / 2 for key, side in (("cx", width), ("cy", height)))
     to_world = numbers(entry, "transform_matrix", (4, 4), file, where)
@@ -80,6 +86,6 @@ def _image_size(image: Path, file: str, where: str) -> tuple[float, float]:
         raise MissingExtra("PIL", "formats", f"the image size, which {file} leaves out") from error
     for candidate in (image, image.with_name(image.name + ".png")):
         if candidate.is_file():
-            with Image.open(candidate) as opened:
+            with foreign_errors(str(candidate), "content", "an image"), Image.open(candidate) as opened:
                 return opened.size
     raise InputError(f"{file}: {where}: expected w and h, or the image, found neither ({image})")

@@ -1,4 +1,4 @@
-"""What the header says, and the steps and sizes that follow from it, in integers (FORMAT.md, "Scalars" and "Tables")."""
+"""What the header says, and the steps and sizes that follow from it, in integers (FORMAT.md, "Steps" and "Tables")."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from ..model.steps import FIXED_BITS, ONE, clip
 
 
 def log_bucket(n: int) -> int:
-    """0, 1, 2, then two a octave."""
+    """0, 1, 2, then two an octave."""
     if n < 3:
         return n
     k = n.bit_length() - 1

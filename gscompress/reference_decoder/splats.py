@@ -31,7 +31,7 @@ class Splat:
 
 
 def half_octaves(magnitude: int, inverse: int) -> int:
-    """0 for less than a quarter of a step, then two a octave, at most 23; `inverse` is 2^32 // step."""
+    """0 for less than a quarter of a step, then two an octave, at most 23; `inverse` is 2^32 // step."""
     q = (magnitude << 3) * inverse >> 32
     if q < 2:
         return 0

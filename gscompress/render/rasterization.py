@@ -22,9 +22,13 @@ try:
 except ImportError as error:
     raise MissingExtra("torch", "train", "differentiable rasterisation") from error
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
-OPACITY_LIMIT = 1e-7
-"""Opacities are kept this far from 0 and 1, where logits end."""
+OPACITY_MARGIN = 1e-6
+"""Opacities 0 and 1 become this and 1 less this, so that they have logits and gradients."""
+
+SCALE_FLOOR = 1e-20
+"""In place of scales that have no logarithm, world units."""
 
 
 def rasterization(
@@ -47,7 +51,7 @@ def rasterization(
     Args:
         means: [N, 3], world units.
         quats: [N, 4], wxyz, of any length.
-        scales: [N, 3], standard deviations, positive.
+        scales: [N, 3], standard deviations; what is not positive counts as next to nothing.
         opacities: [N], 0 to 1.
         colors: [N, K, 3], harmonics, with `sh_degree`; else [N, 3], colours, of which the CPU cuts off what is below 0.
         viewmats: [C, 4, 4], world to camera, OpenCV axes. No gradients.
@@ -68,20 +72,24 @@ def rasterization(
     """
     if any(t is not None and t.requires_grad for t in (viewmats, Ks, backgrounds)):
         raise InputError("viewmats, Ks, backgrounds: expected tensors without gradients")
+    views = len(viewmats)
+    for name, t, shape in (("viewmats", viewmats, (4, 4)), ("Ks", Ks, (3, 3)), ("backgrounds", backgrounds, (3,))):
+        if t is not None and (views == 0 or tuple(t.shape) != (views, *shape)):
+            raise InputError(f"{name}: expected [C, {', '.join(map(str, shape))}] with C = {max(views, 1)}, found {tuple(t.shape)}")
     if means.is_cuda:
         return _gsplat(
             means, quats, scales, opacities, colors, viewmats, Ks, width, height, sh_degree, backgrounds, rasterize_mode
         )
-    count, views = len(means), len(viewmats)
+    count = len(means)
     if sh_degree is None:
         colors, sh_degree = ((colors - 0.5) / SH_C0)[:, None], 0
     if colors.shape[1:] not in [(k, 3) for k in SH_COEFFICIENTS.values()] or (sh_degree + 1) ** 2 > colors.shape[1]:
         raise InputError(f"colors: expected [N, 1|4|9|16, 3] that hold degree {sh_degree}, found {tuple(colors.shape)}")
-    parts = (
-        means, quats, scales.log(), torch.logit(opacities.clamp(OPACITY_LIMIT, 1 - OPACITY_LIMIT)), colors,
-    )  # fmt: skip
-    parts = tuple(p.to(torch.float32) for p in parts)
-    means2d = torch.zeros((views, count, 2), requires_grad=means.requires_grad)
+    means, quats, scales, opacities, colors = (t.to(torch.float32) for t in (means, quats, scales, opacities, colors))
+    within = opacities.clamp(0, 1) * (1 - 2 * OPACITY_MARGIN) + OPACITY_MARGIN
+    parts = (means, quats, scales.clamp(min=SCALE_FLOOR).log(), torch.logit(within), colors)
+    trained = any(p.requires_grad for p in parts)
+    means2d = torch.zeros((views, count, 2), dtype=torch.float32, requires_grad=trained)
     radii = torch.zeros((views, count, 2), dtype=torch.int32)
     images, alphas = [], []
     for view in range(views):
@@ -102,16 +110,22 @@ class _View(torch.autograd.Function):
     @staticmethod
     def forward(ctx, means, quats, log_scales, logits, sh, means2d, camera, sh_degree, background, antialiased, centres, radii):
         scene = Scene(*(t.detach().numpy() for t in (means, quats, log_scales, logits, sh)), antialiased=antialiased)
-        ctx.view = (scene, camera, sh_degree, background)
-        core().project(
-            **native_arguments(scene, camera, sh_degree), centres=centres.numpy(), radii=radii.numpy(), threads=worker_count(None)
-        )
+        ctx.save_for_backward(means, quats, log_scales, logits, sh)  # so that torch notices what changes them in between
+        ctx.view = (camera, sh_degree, background, antialiased)
+        try:
+            core().project(
+                **native_arguments(scene, camera, sh_degree), centres=centres.numpy(), radii=radii.numpy(), threads=worker_count(None)
+            )
+        except ValueError as error:
+            raise InputError(f"rasterization: {error}") from error
         made = render(scene, camera, sh_degree=sh_degree, background=background)
         return torch.from_numpy(made.image), torch.from_numpy(made.alpha)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, *grads: Tensor):
-        scene, camera, sh_degree, background = ctx.view
+        camera, sh_degree, background, antialiased = ctx.view
+        scene = Scene(*(t.detach().numpy() for t in ctx.saved_tensors), antialiased=antialiased)
         by_image, by_alpha = (g.numpy() for g in grads)
         g = gradients(scene, camera, by_image, by_alpha, sh_degree=sh_degree, background=background)
         arrays = (g.means, g.quats, g.log_scales, g.opacity_logits, g.sh, g.means2d)
@@ -120,8 +134,8 @@ class _View(torch.autograd.Function):
 
 def _camera(viewmat: Tensor, K: Tensor, width: int, height: int) -> Camera:
     k = K.detach().double().numpy()
-    if np.abs(k[[0, 1, 2, 2], [1, 0, 0, 1]]).max() > 0:
-        raise InputError("Ks: expected no skew, found one")
+    if np.abs(k[[0, 1, 2, 2], [1, 0, 0, 1]]).max() > 0 or k[2, 2] != 1:
+        raise InputError(f"Ks: expected rows (fx, 0, cx), (0, fy, cy), (0, 0, 1), found {k.tolist()}")
     return Camera(viewmat.detach().double().numpy(), k[0, 0], k[1, 1], k[0, 2], k[1, 2], width, height)
 
 

@@ -59,6 +59,13 @@ def test_text(tmp_path):
     check(read_cameras(text(tmp_path)))
 
 
+def test_empty_lines_and_comments_between_images(tmp_path):
+    text(tmp_path)
+    lines = (tmp_path / "images.txt").read_text().splitlines()
+    (tmp_path / "images.txt").write_text("\r\n".join(["", "  # indented", *lines[:3], "", "# between", *lines[3:], "", ""]))
+    check(read_cameras(tmp_path))
+
+
 def test_models(tmp_path):
     for model, (name, count) in MODELS.items():
         folder = tmp_path / name
@@ -92,7 +99,7 @@ def test_truncation_and_changes(tmp_path):
         (where / table).write_bytes(whole)
 
 
-@pytest.mark.parametrize("camera", ["1 PINHOLE 640 480 500 510 320.5", "1 PINHOLE 640 x 1 2 3 4", "1 PINHOLE", "1 PINHOLE 0 480 500 510 320 240", "1 PINHOLE 640 480 -5 510 320 240"])
+@pytest.mark.parametrize("camera", ["1 PINHOLE 640 480 500 510 320.5", "1 PINHOLE 640 x 1 2 3 4", "1 PINHOLE", "1 PINHOLE 640.5 480 500 510 320 240", "1 PINHOLE 0 480 500 510 320 240", "1 PINHOLE 640 480 -5 510 320 240"])
 def test_damaged_text(tmp_path, camera):
     with pytest.raises(Corrupt, match=r"cameras\.txt"):
         read_cameras(text(tmp_path, camera))

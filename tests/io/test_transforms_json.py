@@ -40,6 +40,11 @@ def test_field_of_view_and_size_of_the_image(tmp_path):
     [camera] = read(tmp_path, {"camera_angle_x": 0.7, "frames": [{**FRAME, "file_path": "./train/r_0"}]})
     assert (camera.width, camera.height, camera.cx, camera.cy) == (50, 40, 25, 20)
     assert camera.fx == camera.fy == pytest.approx(25 / np.tan(0.35))
+    (tmp_path / "train" / "broken.png").write_bytes(b"not an image")
+    with pytest.raises(Corrupt, match="an image"):
+        read(tmp_path, {"camera_angle_x": 0.7, "frames": [{**FRAME, "file_path": "train/broken"}]})
+    with pytest.raises(Corrupt, match="fl_x"):
+        read(tmp_path, {"camera_angle_x": 0, "frames": [{**FRAME, "file_path": "train/r_0"}]})
     with pytest.raises(InputError, match="expected w and h"):
         read(tmp_path, {"camera_angle_x": 0.7, "frames": [{**FRAME, "file_path": "./train/r_1"}]})
 
@@ -53,13 +58,16 @@ def test_distortion(tmp_path):
     with pytest.raises(Unsupported, match="undistort"):
         read(tmp_path, {**CONTENT, "k1": 0.05})
     assert read(tmp_path, {**CONTENT, "k1": 0.05}, ignore_distortion=True)[0].fx == 70
-    assert read(tmp_path, {**CONTENT, "k1": 0.0})[0].fx == 70
+    assert read(tmp_path, {**CONTENT, "k1": 0.0, "camera_model": "OPENCV"})[0].fx == 70
+    for bent in ({"camera_model": "OPENCV_FISHEYE"}, {"is_fisheye": True}, {"k6": 0.1}):
+        with pytest.raises(Unsupported, match=next(iter(bent))):
+            read(tmp_path, {**CONTENT, **bent})
 
 
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"frames": []}, "frames"), ({"frames": [3]}, "frames"), ({"w": 64.5}, "w"), ({"h": 0}, "h"), ({"fl_x": -1.0}, "fl_x"),
+        ({"frames": []}, "frames"), ({"frames": [3]}, "frames"), ({"w": 64.5}, "w"), ({"h": 0}, "h"), ({"fl_x": -1.0}, "fl_x"), ({"fl_x": None}, "fl_x"),
         ({"fl_x": "long"}, "fl_x"), ({"cx": float("nan")}, "cx"), ({"frames": [{**FRAME, "transform_matrix": np.eye(3).tolist()}]}, "transform_matrix"),
         ({"frames": [{**FRAME, "transform_matrix": (2 * np.eye(4)).tolist()}]}, "transform_matrix"),
     ],

@@ -97,5 +97,33 @@ def test_what_is_refused():
         rasterization(**{**given, "sh_degree": 2})
     skewed = given["Ks"].clone()
     skewed[:, 0, 1] = 1
-    with pytest.raises(InputError, match="no skew"):
+    with pytest.raises(InputError, match="found \\[\\["):
         rasterization(**{**given, "Ks": skewed})
+    with pytest.raises(InputError, match="Ks"):
+        rasterization(**{**given, "Ks": given["Ks"][:1]})
+    with pytest.raises(InputError, match="backgrounds"):
+        rasterization(**given, backgrounds=torch.zeros(3))
+
+
+def test_a_change_in_between_is_noticed():
+    given = arguments(random_scene(20, 0, seed=0), views())
+    loss = rasterization(**given)[0].sum()
+    with torch.no_grad():
+        given["means"].add_(0.3)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_limits_have_finite_gradients():
+    scene = random_scene(60, 0, seed=4)
+    given = arguments(scene, views())
+    with torch.no_grad():
+        given["scales"][:10] = 0
+        given["opacities"][10:20] = 1
+        given["opacities"][20:30] = 0
+    rasterization(**given)[0].square().sum().backward()
+    for name in ("means", "quats", "scales", "opacities", "colors"):
+        assert given[name].grad.isfinite().all(), name
+    assert given["opacities"].grad[10:20].abs().max() > 0
+    half = {n: t.detach().half() if n in ("means", "quats", "scales", "opacities", "colors") else t for n, t in given.items()}
+    assert rasterization(**half)[0].isfinite().all()

@@ -4,7 +4,6 @@
 #pragma once
 #include <array>
 #include <cstdint>
-#include <stdexcept>
 #include <vector>
 
 #include "detmath.hpp"
@@ -33,10 +32,6 @@ struct EncodeIO {
         return bit;
     }
 };
-struct Fault : std::runtime_error {  // the stream contradicts itself or its header
-    using std::runtime_error::runtime_error;
-};
-
 struct DecodeIO {
     RangeDecoder coder;
     static constexpr bool learns = true;
@@ -75,7 +70,7 @@ public:
         }
         terms_.resize(rows * nodes + LINE);
         const size_t past = reinterpret_cast<uintptr_t>(terms_.data()) / sizeof(uint32_t) % LINE;
-        base_ = terms_.data() + (LINE - past) % LINE;  // rows begin with a cache line
+        base_ = terms_.data() + (LINE - past) % LINE;  // the rows of families with many nodes begin with a cache line
     }
     Decisions(const Decisions &) = delete;
     Decisions(Decisions &&) = default;

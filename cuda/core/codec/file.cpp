@@ -77,14 +77,20 @@ void read_header(Reader &in, File &file, size_t &splats, int &layers, size_t &bl
     p.prepare();
 }
 
-// Geometry chunks come layer by layer, in each layer block by block, then the harmonics in the same order.
+// Geometry chunks come layer by layer, in each layer block by block, then the harmonics in the same order; the basis before those.
 void check_order(const File &file, size_t blocks, int layers) {
     size_t geometry = 0, harmonics = 0;
     uint64_t splats = 0;
+    bool basis = false;
     std::vector<uint32_t> counts;
     for (const Section &s : file.sections) {
         const std::string name = "section " + std::to_string(&s - file.sections.data());
-        if (s.type >= SECTION_ANCILLARY || s.type == SECTION_BASIS) continue;
+        if (s.type >= SECTION_ANCILLARY) continue;
+        if (s.type == SECTION_BASIS) {
+            if (basis || !file.params.sh_components) fail(FormatFault::CORRUPT, "sections", file.params.sh_components ? "one basis" : "no basis", "another");
+            basis = true;
+            continue;
+        }
         size_t &done = s.type == SECTION_GEOMETRY ? geometry : harmonics;
         if (s.block != done % blocks || s.layer != done / blocks || done >= blocks * layers)
             fail(FormatFault::CORRUPT, name + ".block, .layer", std::to_string(done % blocks) + ", " + std::to_string(done / blocks), std::to_string(s.block) + ", " + std::to_string(s.layer));
@@ -97,6 +103,8 @@ void check_order(const File &file, size_t blocks, int layers) {
             fail(FormatFault::CORRUPT, "sections", "all geometry before the harmonics", name);
         } else if (done >= counts.size() || counts[done] != s.splats) {
             fail(FormatFault::CORRUPT, name + ".splats", "as many as the geometry chunk has", std::to_string(s.splats));
+        } else if (!basis) {
+            fail(FormatFault::CORRUPT, "sections", "the basis before the harmonics", "none");
         }
         ++done;
     }
@@ -174,15 +182,12 @@ File parse(const uint8_t *data, size_t size, bool partial, size_t max_splats) {
 
     file.blocks.resize(blocks);
     Params &p = file.params;
-    bool basis = false;
     for (const Section &s : file.sections) {
         const bool chunk = s.type == SECTION_GEOMETRY || s.type == SECTION_HARMONICS;
         file.chunks_total += chunk;
         file.chunks += chunk && s.present;
         if (!s.present) continue;
         if (s.type == SECTION_BASIS) {
-            if (basis || !p.sh_components) fail(FormatFault::CORRUPT, "sections", p.sh_components ? "one basis" : "no basis", "another");
-            basis = true;
             try {
                 const auto rows = decode_basis(data + s.offset, s.size, p.sh_components, 3 * p.sh_rest);
                 p.sh_basis.assign(rows.begin(), rows.end());
@@ -192,7 +197,6 @@ File parse(const uint8_t *data, size_t size, bool partial, size_t max_splats) {
         } else if (chunk) {
             BlockLayout &b = file.blocks[s.block];
             auto &list = s.type == SECTION_GEOMETRY ? b.geometry : b.sh;
-            if (s.type == SECTION_HARMONICS && !basis) fail(FormatFault::CORRUPT, "sections", "the basis before the harmonics", "none");
             list.resize(s.layer + size_t{1});
             list[s.layer] = {data + s.offset, s.size, s.splats};
             if (s.type == SECTION_GEOMETRY) file.rows += s.splats;

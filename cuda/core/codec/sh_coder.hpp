@@ -77,7 +77,7 @@ const int *ShCoder::code(IO &io, const Splat &s, Cell &cell, const ShTarget *tar
         if (n > components) throw Fault("a splat has more harmonics than the file's basis");
     }
     int a = 0, b = 0;  // magnitudes of the two coefficients before
-        for (int k = 0; k < n; ++k) {
+    for (int k = 0; k < n; ++k) {
         const int p = previous_[k];
         const auto c = value_.at({k, clip(a + b, 0, 7) * 16 + s.color_class + 128 * (k < 3), (clip(p, -3, 3) + 3) * 7 + clip(k, 0, 6)});
         int v = symbols[k];

@@ -84,7 +84,7 @@ def plan(effort: str, splats: int) -> Plan:
     """The plan of an effort; fewer views where every one is slow."""
     share = min(1.0, 300_000 / max(splats, 1))
     if effort == "fast":
-        return Plan(8, 2, 8, 320, 0.5, 0.02, 0.5, 0.05, 0, 4, False)
+        return Plan(16, 4, 16, 320, 0.5, 0.02, 0.5, 0.1, 0, 4, False)
     if effort == "normal":
         views, extra, alone = max(12, round(48 * share)), max(4, round(12 * share)), max(24, round(48 * share))
         return Plan(views, extra, alone, 640, 0.0, 0.003, 0.5, 0.06, max(3, round(10 * share)), 16, True)

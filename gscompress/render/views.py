@@ -137,7 +137,7 @@ def _pick(scene: Scene, spots: list[Spot], count: int, aspect: float, threads: i
     see it, summed over the scene, is what each choice raises the most. The roots make it worth more to show something new.
     """
     preview = (PREVIEW, max(1, round(PREVIEW / aspect)))
-    step = len(scene) // PREVIEW_SAMPLE
+    step = -(-len(scene) // PREVIEW_SAMPLE)
     sample = scene.select(np.arange(0, len(scene), step)) if step > 1 else scene
     columns = np.empty((len(sample), COLUMNS))
     seen = np.empty((len(spots), len(sample)), np.float32)

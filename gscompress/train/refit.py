@@ -38,9 +38,10 @@ def pull(
     columns = np.zeros((len(scene), PULL_COLUMNS))
     squares = 0.0
     for camera, image, weight in zip(cameras, images, importance, strict=True):
-        view = np.zeros_like(columns)
+        view = columns if weight == 1 else np.zeros_like(columns)  # the core adds to it; a second one is a lot of memory
         squares += weight * core().pull(**native_arguments(scene, camera, None), wanted=image, columns=view, threads=threads())
-        columns += weight * view
+        if view is not columns:
+            columns += weight * view
     return columns, squares
 
 

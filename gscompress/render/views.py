@@ -38,10 +38,10 @@ EXTENT_SAMPLE = 100_000
 """About so many Gaussians tell where a scene's detail is."""
 
 PREVIEW_SAMPLE = 100_000
-"""About so many Gaussians are in the previews."""
+"""So many Gaussians, up to twice as many, are in the previews."""
 
 COVERED_SAMPLE = 25_000
-"""About so many of them tell which views together see the scene best."""
+"""So many of them, up to twice as many, tell which views together see the scene best."""
 
 FIELD_OF_VIEW = 58.0
 """Horizontal, degrees."""
@@ -137,7 +137,7 @@ def _pick(scene: Scene, spots: list[Spot], count: int, aspect: float, threads: i
     see it, summed over the scene, is what each choice raises the most. The roots make it worth more to show something new.
     """
     preview = (PREVIEW, max(1, round(PREVIEW / aspect)))
-    step = -(-len(scene) // PREVIEW_SAMPLE)
+    step = len(scene) // PREVIEW_SAMPLE
     sample = scene.select(np.arange(0, len(scene), step)) if step > 1 else scene
     columns = np.empty((len(sample), COLUMNS))
     seen = np.empty((len(spots), len(sample)), np.float32)

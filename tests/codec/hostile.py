@@ -17,6 +17,7 @@ from gscompress.bitstream.container import BASIS, GEOMETRY, HARMONICS, Header, S
 from gscompress.entropy.decisions import Decisions
 from gscompress.entropy.range_coder import RangeEncoder
 from gscompress.entropy.symbols import SIGNED_NODES, code_signed
+from gscompress.model.prediction import FEATURES
 from gscompress.model.steps import Params
 from gscompress.reference_decoder.harmonics import HarmonicsDecoder
 from gscompress.reference_decoder.octree import OctreeDecoder
@@ -76,7 +77,7 @@ def forced_file(header: Header, basis: np.ndarray, chunks: list[list[list[int]]]
     fields = {f: getattr(header, f) for f in header.__dataclass_fields__}
     fields |= {"splats": sum(len(c) for b in chunks for c in b), "blocks": len(chunks), "sh_components": len(basis)}
     header = Header(**fields)
-    predictor = tuple(header.predictor[i : i + 10] for i in range(0, 70, 10))
+    predictor = tuple(header.predictor[i : i + FEATURES] for i in range(0, len(header.predictor), FEATURES))
     params = Params(
         header.depth, header.origin, header.voxel, header.log2_step, header.view_centre, header.view_radius,
         header.log2_footprint, header.mean, predictor, basis,

@@ -7,7 +7,7 @@ import pytest
 
 from gscompress.errors import InputError
 from gscompress.render import contributions, synthesise
-from gscompress.render.views import fibonacci_sphere, measure_extent
+from gscompress.render.views import fibonacci_sphere, measure_extent, region_centres
 from gscompress.scene import Scene, empty_scene
 
 from .helpers import random_scene
@@ -110,3 +110,16 @@ def test_fibonacci_sphere_is_even():
     points = fibonacci_sphere(50)
     np.testing.assert_allclose(np.linalg.norm(points, axis=1), 1)
     np.testing.assert_allclose(points.mean(0), 0, atol=0.02)
+
+
+def test_all_of_a_long_scene_is_seen():
+    """A path sixty times as long as wide: cameras that all looked at its middle would miss the ends."""
+    rng = np.random.default_rng(0)
+    n = 4000
+    means = rng.uniform([-30, -0.5, -0.5], [30, 0.5, 0.5], (n, 3))
+    scene = Scene(means, np.tile([1.0, 0, 0, 0], (n, 1)), np.full((n, 3), np.log(0.1)), np.full(n, 2.0), np.zeros((n, 1, 3)))
+    seen = contributions(scene, synthesise(scene, 16)).pixels > 0
+    for end in (means[:, 0] < -25, means[:, 0] > 25):
+        assert seen[end].mean() > 0.9
+    assert len(region_centres(scene)) == 8
+    assert np.ptp([c[0] for c in region_centres(scene)]) > 40

@@ -28,7 +28,7 @@ from .model.weights import (
     slope_for,
     with_prior,
 )
-from .render import render, synthesise
+from .render import render_view, synthesise
 from .scene import Scene
 from .train.measure import Measured, measure
 from .train.refit import pull, refit
@@ -158,7 +158,7 @@ class Encoder:
     def judges(self) -> list[tuple[Camera, np.ndarray]]:
         """Views that a result is judged from, and the scene's renders: the caller's, or those that `compare` makes up."""
         cameras = _spread(list(self.given), JUDGES) or synthesise(self.scene, DEFAULT_VIEWS)
-        return [(camera, render(self.scene, camera).image) for camera in cameras]
+        return [(camera, render_view(self.scene, camera).image) for camera in cameras]
 
     @property
     def iterations(self) -> int:
@@ -203,7 +203,7 @@ class Encoder:
             some = range(0, len(m.cameras), max(1, len(m.cameras) // self.plan.asked))
             cameras, importance = [m.cameras[i] for i in some], [m.importance[i] for i in some]
             bare = self.scene.select(stays)
-            wanted = [2 * m.images[i] - render(bare, m.cameras[i]).image for i in some]
+            wanted = [2 * m.images[i] - render_view(bare, m.cameras[i]).image for i in some]
             asked = pull(self.scene, cameras, wanted, importance)[0][:, 4]
             asked *= m.weights.samples / (3 * sum(w * c.width * c.height for c, w in zip(cameras, importance, strict=True)))
             stays |= kept(asked, slope)
@@ -212,7 +212,7 @@ class Encoder:
     def judge(self, file: Encoded) -> Encoded:
         """`file` with its PSNR over `judges`."""
         decoded = file.decode()
-        values = [psnr(render(decoded, camera).image, image) for camera, image in self.judges]
+        values = [psnr(render_view(decoded, camera).image, image) for camera, image in self.judges]
         return replace(file, psnr=mean_psnr(values))
 
 

@@ -60,3 +60,18 @@ class MissingExtra(GSCompressError, ImportError):
     def __init__(self, package: str, extra: str, purpose: str):
         super().__init__(f"{purpose} needs {package}: pip install 'gscompress[{extra}]'")
         self.package, self.extra = package, extra
+
+
+class MissingWeights(GSCompressError, FileNotFoundError):
+    """Trained weights that gscompress neither carries nor downloads are nowhere to be found.
+
+    Args:
+        purpose: what they are needed for, for example "LPIPS (vgg)".
+        sources: where to get each missing file, by its exact name.
+        searched: the folders that were looked in.
+    """
+
+    def __init__(self, purpose: str, sources: dict[str, str], searched: list[str]):
+        get = "; ".join(f"get {name} from {source}" for name, source in sources.items())
+        super().__init__(f"{purpose} needs {' and '.join(sources)}, not found in {', '.join(searched)}; {get}")
+        self.purpose, self.sources, self.searched = purpose, sources, searched

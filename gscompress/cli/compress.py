@@ -11,6 +11,7 @@ from ..files import atomic_write
 from ..io import FORMATS
 from ..io.camera_files import read_cameras
 from ..loading import read_scene
+from ..render.frames import frame_notes
 from .arguments import CAMERAS_HELP, FILE_HELP, add_file, add_json, add_output_flags, renamed
 from .options import add_compress_options, compress_options
 from .output import Progress, Stopwatch, check_output, peak_memory_bytes, print_json, say_notes
@@ -56,6 +57,8 @@ def run(args: argparse.Namespace) -> None:
     cameras = read_cameras(args.cameras, ignore_distortion=True) if args.cameras else None
     loaded = read_scene(args.input, args.strict)
     say_notes(loaded.notes, args.quiet)
+    if cameras and not args.quiet:
+        say_notes(frame_notes(loaded.scene, cameras))
     with Progress(args.quiet) as progress:
         done = codec.compress_scene(loaded.scene, options, cameras, progress.update)
     size = atomic_write(output, done.data, args.overwrite)

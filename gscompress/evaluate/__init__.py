@@ -1,6 +1,11 @@
 """How good a scene looks: metrics of images, and comparisons of scenes."""
 
 from .compare import Comparison, ViewScore, compare_scenes
-from .metrics import mean_psnr, psnr, ssim
+from .lpips import LPIPS
+from .metrics import eight_bit, mean_psnr, ms_ssim, psnr, ssim
+from .scores import METRICS, Scorer
 
-__all__ = ["Comparison", "ViewScore", "compare_scenes", "mean_psnr", "psnr", "ssim"]
+__all__ = [
+    "LPIPS", "METRICS", "Comparison", "Scorer", "ViewScore", "compare_scenes", "eight_bit", "mean_psnr", "ms_ssim",
+    "psnr", "ssim",
+]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Images of a scene on the CPU, their gradients, and what every Gaussian contributes to them.
+"""Images of a scene, their gradients, and what every Gaussian contributes to them.
 
 The image formation is that of gsplat's `rasterization` (classic mode): EWA projection
 (https://arxiv.org/abs/2308.04079), dilation by 0.3 px², alpha = min(0.999, opacity exp(-sigma)), nothing below 1/255,
@@ -7,7 +7,10 @@ and an end of each pixel before its transmittance falls to 1e-4. `reference` say
 
 from .contributions import Contributions, contributions
 from .gradients import gradients
-from .raster import Rendered, render
+from .images import Backend, render, render_each
+from .raster import Rendered, render_view
 from .views import synthesise
 
-__all__ = ["Contributions", "Rendered", "contributions", "gradients", "render", "synthesise"]
+__all__ = [
+    "Backend", "Contributions", "Rendered", "contributions", "gradients", "render", "render_each", "render_view", "synthesise",
+]  # fmt: skip

@@ -44,18 +44,18 @@ def gradients(
     background: tuple[float, float, float] = (0.0, 0.0, 0.0),
     threads: int | None = None,
 ) -> Gradients:
-    """The vector-Jacobian product of `render`.
+    """The vector-Jacobian product of `render_view`.
 
     What the rasteriser decides by thresholds (alpha below 1/255, the end of a pixel, colours cut at black, alpha cut at
     0.999) is taken as given, as gsplat does.
 
     Args:
-        scene, camera, sh_degree, background, threads: as for `render`; the result is the same bits for any `threads`.
+        scene, camera, sh_degree, background, threads: as for `render_view`; the result is the same bits for any `threads`.
         by_image: float32 [H, W, 3], derivatives of the scalar by the image.
         by_alpha: float32 [H, W], by its alpha; None for zeros.
 
     Raises:
-        InputError: as for `render`, or a derivative of another shape.
+        InputError: as for `render_view`, or a derivative of another shape.
     """
     arguments = native_arguments(scene, camera, sh_degree)
     count = len(scene)

@@ -30,7 +30,7 @@ class Rendered:
     alpha: np.ndarray
 
 
-def render(
+def render_view(
     scene: Scene,
     camera: Camera,
     *,
@@ -38,9 +38,9 @@ def render(
     background: tuple[float, float, float] = (0.0, 0.0, 0.0),
     threads: int | None = None,
 ) -> Rendered:
-    """Renders `scene` as gsplat does.
+    """Renders `scene` on the CPU, as gsplat does.
 
-    Gaussians with a value that is not finite, or with a zero quaternion, are left out.
+    Gaussians with a zero quaternion, or with values of which no finite image can be made, are left out.
 
     Args:
         scene: any scene, also an empty one.
@@ -55,16 +55,29 @@ def render(
     arguments = native_arguments(scene, camera, sh_degree)
     image = np.empty((camera.height, camera.width, 3), np.float32)
     alpha = np.empty((camera.height, camera.width), np.float32)
-    behind = np.ascontiguousarray(background, np.float32)
-    if behind.shape != (3,) or not np.isfinite(behind).all():
-        raise InputError(f"background: expected 3 finite numbers, found {background!r}")
+    behind = checked_background(background)
     try:
         core().render(
             **arguments, background=behind, image=image, alpha=alpha, threads=worker_count(threads)
         )
     except ValueError as error:
-        raise InputError(f"render: {error}") from error
+        raise InputError(f"render_view: {error}") from error
     return Rendered(image, alpha)
+
+
+def checked_background(background: tuple[float, float, float]) -> np.ndarray:
+    """float32 [3].
+
+    Raises:
+        InputError: other than 3 finite numbers.
+    """
+    try:
+        behind = np.ascontiguousarray(background, np.float32)
+    except (TypeError, ValueError):
+        behind = np.empty(0)
+    if behind.shape != (3,) or not np.isfinite(behind).all():
+        raise InputError(f"background: expected 3 finite numbers, found {background!r}")
+    return behind
 
 
 def worker_count(threads: int | None) -> int:

@@ -15,7 +15,8 @@ from ..cameras import Camera
 from ..errors import InputError, MissingExtra
 from ..scene import SH_C0, SH_COEFFICIENTS, Scene
 from .gradients import gradients
-from .raster import native_arguments, render, worker_count
+from .gsplat_backend import rasterize
+from .raster import native_arguments, render_view, worker_count
 
 try:
     import torch
@@ -77,7 +78,7 @@ def rasterization(
         if t is not None and (views == 0 or tuple(t.shape) != (views, *shape)):
             raise InputError(f"{name}: expected [C, {', '.join(map(str, shape))}] with C = {max(views, 1)}, found {tuple(t.shape)}")
     if means.is_cuda:
-        return _gsplat(
+        return rasterize(
             means, quats, scales, opacities, colors, viewmats, Ks, width, height, sh_degree, backgrounds, rasterize_mode
         )
     count = len(means)
@@ -118,7 +119,7 @@ class _View(torch.autograd.Function):
             )
         except ValueError as error:
             raise InputError(f"rasterization: {error}") from error
-        made = render(scene, camera, sh_degree=sh_degree, background=background)
+        made = render_view(scene, camera, sh_degree=sh_degree, background=background)
         return torch.from_numpy(made.image), torch.from_numpy(made.alpha)
 
     @staticmethod
@@ -137,17 +138,3 @@ def _camera(viewmat: Tensor, K: Tensor, width: int, height: int) -> Camera:
     if np.abs(k[[0, 1, 2, 2], [1, 0, 0, 1]]).max() > 0 or k[2, 2] != 1:
         raise InputError(f"Ks: expected rows (fx, 0, cx), (0, fy, cy), (0, 0, 1), found {k.tolist()}")
     return Camera(viewmat.detach().double().numpy(), k[0, 0], k[1, 1], k[0, 2], k[1, 2], width, height)
-
-
-def _gsplat(
-    means: Tensor, quats: Tensor, scales: Tensor, opacities: Tensor, colors: Tensor, viewmats: Tensor, Ks: Tensor, width: int,
-    height: int, sh_degree: int | None, backgrounds: Tensor | None, rasterize_mode: Literal["classic", "antialiased"],
-) -> tuple[Tensor, Tensor, dict[str, Any]]:  # fmt: skip
-    try:
-        import gsplat  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise MissingExtra("gsplat", "train", "rasterisation on a CUDA device") from error
-    return gsplat.rasterization(
-        means, quats, scales, opacities, colors, viewmats, Ks, width, height, sh_degree=sh_degree, backgrounds=backgrounds,
-        rasterize_mode=rasterize_mode, packed=False,
-    )  # fmt: skip

@@ -60,7 +60,7 @@ def render(
     background: tuple[float, float, float] = (0.0, 0.0, 0.0),
     dtype: torch.dtype = torch.float64,
 ) -> Rendered:
-    """As `gscompress.render.render`, in `dtype`; the result is rounded to float32."""
+    """As `gscompress.render.render_view`, in `dtype`; the result is rounded to float32."""
     parts = blend(scene, camera, scene.sh_degree if sh_degree is None else sh_degree, dtype)
     transmittance = 1 - parts.weight.sum(0)
     image = parts.weight.T @ parts.rgb + transmittance[:, None] * torch.tensor(background, dtype=dtype)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 import gscompress
 from gscompress import io
 from gscompress.io.camera_files import write_cameras
@@ -58,6 +60,55 @@ def test_compare_with_cameras(run, shapes, gsz, tmp_path):
     text = run("compare", shapes, gsz, "--views", 1).out
     assert "PSNR" in text
     assert "SSIM" in text
+
+
+KEYS = ["psnr", "psnr_worst", "ssim", "views", "bytes_a", "bytes_b", "splats_a", "splats_b"]
+
+
+def test_compare_by_other_metrics(run, shapes, gsz):
+    command = ("compare", shapes, gsz, "--views", 1)
+    usual = run(*command, "--json").json
+    report = run(*command, "--metrics", "PSNR,ms-ssim", "--metrics", "ssim", "--json").json
+    assert list(report) == [*KEYS, "ms_ssim"]
+    assert {key: report[key] for key in KEYS} == usual
+    assert report["ssim"] < report["ms_ssim"] < 1
+    report = run(*command, "--metrics", "ms-ssim", "--eight-bit", "--json").json
+    assert list(report) == [*KEYS, "ms_ssim", "eight_bit"]
+    assert (report["psnr"], report["psnr_worst"], report["ssim"], report["eight_bit"]) == (None, None, None, True)
+    text = run(*command, "--metrics", "ms-ssim", "--eight-bit").out
+    assert "MS-SSIM  0." in text
+    assert "8-bit" in text
+    assert "PSNR" not in text
+    assert abs(run(*command, "--eight-bit", "--json").json["psnr"] - usual["psnr"]) < 0.5
+
+
+def test_compare_by_lpips(run, shapes, gsz, tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    from weights_for_tests import write_weights
+
+    write_weights(tmp_path, "alex")
+    command = ("compare", shapes, gsz, "--views", 1, "--lpips-weights", tmp_path, "--metrics", "lpips-alex")
+    report = run(*command, "--json").json
+    assert list(report) == [*KEYS, "lpips_alex", "lpips_range"]
+    assert report["lpips_alex"] > 0
+    assert report["lpips_range"] == "[-1,1]"
+    inria = run(*command, "--lpips-range", "[0,1]", "--json").json
+    assert inria["lpips_range"] == "[0,1]"
+    assert inria["lpips_alex"] != report["lpips_alex"]
+    assert f"LPIPS-ALEX  {report['lpips_alex']:.4f}, fed [-1,1]" in run(*command).out
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
+    missing = run("compare", "no scene yet", "no scene yet", "--metrics", "lpips-vgg")
+    missing.failed_in_one_line("vgg16-397923af.pth", str(tmp_path / "home"), "download.pytorch.org")
+
+
+def test_metrics_that_cannot_be_used(run, shapes, tmp_path):
+    command = ("compare", shapes, shapes)
+    run(*command, "--lpips-weights", tmp_path).failed_in_one_line("--lpips-weights", "found psnr,ssim")
+    run(*command, "--metrics", "ssim", "--lpips-range", "[0,1]").failed_in_one_line("--lpips-range")
+    for arguments in (("--metrics", "psnr,"), ("--metrics", "lpips"), ("--metrics", "lpips-vgg", "--lpips-range", "0")):
+        outcome = run(*command, *arguments)
+        assert (outcome.code, outcome.out) == (2, "")
+        assert "expected" in outcome.err
 
 
 def test_equal_scenes_are_null_in_json(run, shapes):

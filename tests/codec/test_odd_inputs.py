@@ -12,7 +12,7 @@ from gscompress.config import CompressOptions
 from gscompress.errors import Corrupt, InputError
 from gscompress.evaluate.compare import compare_scenes
 from gscompress.io.camera_files import read_cameras
-from gscompress.render import render, synthesise
+from gscompress.render import render_view, synthesise
 from gscompress.scene import Scene
 
 FAST = CompressOptions(quality=40, effort="fast")
@@ -45,7 +45,7 @@ def test_quaternions_of_any_length_render_alike(length):
     unit = Scene(scene.means, scene.quats / np.linalg.norm(scene.quats, axis=1, keepdims=True), scene.log_scales, scene.opacity_logits, scene.sh)
     odd = Scene(unit.means, unit.quats * length, unit.log_scales, unit.opacity_logits, unit.sh)
     view = synthesise(unit, 1, width=96, height=60)[0]
-    np.testing.assert_allclose(render(odd, view).image, render(unit, view).image, atol=1e-3)
+    np.testing.assert_allclose(render_view(odd, view).image, render_view(unit, view).image, atol=1e-3)
 
 
 @pytest.mark.parametrize(("name", "value"), [("means", 2e30), ("sh", 1e4)])

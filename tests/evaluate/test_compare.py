@@ -12,7 +12,7 @@ import pytest
 
 from gscompress.cameras import Camera
 from gscompress.errors import InputError, OutputError
-from gscompress.evaluate import compare_scenes
+from gscompress.evaluate import Scorer, compare_scenes
 from gscompress.evaluate.png import encode_png
 from gscompress.scene import Scene
 
@@ -49,6 +49,23 @@ def test_tiny_images_have_no_ssim():
     result = compare_scenes(scene(), scene(), [CAMERAS[0].resized(5, 4)])
     assert np.isnan(result.ssim)
     assert result.psnr == float("inf")
+
+
+def test_other_metrics():
+    other = scene()
+    other.sh[:] += 0.1
+    cameras = [c.resized(200, 170) for c in CAMERAS]
+    usual = compare_scenes(scene(), other, cameras)
+    found = compare_scenes(scene(), other, cameras, scorer=Scorer(["ms-ssim", "psnr"]))
+    assert (usual.others, usual.per_view[0].others) == ({}, {})
+    assert (found.psnr, found.psnr_worst) == (usual.psnr, usual.psnr_worst)
+    assert np.isnan(found.ssim)
+    assert list(found.others) == ["ms-ssim"]
+    assert found.others["ms-ssim"] == np.mean([v.others["ms-ssim"] for v in found.per_view])
+    assert 0.5 < found.others["ms-ssim"] < 1
+    rounded = compare_scenes(scene(), other, cameras, scorer=Scorer(eight_bit=True))
+    assert rounded.psnr == pytest.approx(usual.psnr, abs=0.1)
+    assert rounded.psnr != usual.psnr
 
 
 def test_errors(tmp_path: Path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gscompress.errors import InputError
-from gscompress.render import gradients, render
+from gscompress.render import gradients, render_view
 from gscompress.render.gradients import Gradients
 from gscompress.scene import Scene
 
@@ -113,7 +113,7 @@ def test_centres_in_the_image():
     found = gradients(scene, camera, by_image).means2d.sum(0)
     for axis, name in enumerate(("cx", "cy")):
         step = 0.05
-        images = [render(scene, camera.__class__(**{**vars(camera), name: getattr(camera, name) + s})).image for s in (step, -step)]
+        images = [render_view(scene, camera.__class__(**{**vars(camera), name: getattr(camera, name) + s})).image for s in (step, -step)]
         difference = ((images[0].astype(float) - images[1]) * by_image).sum() / (2 * step)
         assert found[axis] == pytest.approx(difference, rel=0.05, abs=0.02 * float(np.abs(found).max()))
 
@@ -145,6 +145,20 @@ def test_degenerate_scenes_have_finite_gradients():
     assert gradients(empty, camera, *cotangents(camera)).means.shape == (0, 3)
     tiny = look_at((2, 0, 0), (0, 0, 0), 1, 1, 1.0)
     assert np.isfinite(gradients(scene, tiny, *cotangents(tiny)).means).all()
+
+
+def test_black_can_become_brighter():
+    """A colour of 0, on whichever side of it rounding leaves it; one well below 0 is cut off and has no gradient."""
+    scene, camera = random_scene(60, 0, seed=3), views()[0]
+    black = np.float32(-0.5 / 0.28209479177387814)
+    scene.sh[:20] = np.nextafter(black, np.float32(0))
+    scene.sh[20:40] = np.nextafter(black, np.float32(-10))
+    scene.sh[40:] = black - 0.01
+    found = gradients(scene, camera, np.ones((camera.height, camera.width, 3), np.float32)).sh[:, 0]
+    bright = Scene(scene.means, scene.quats, scene.log_scales, scene.opacity_logits, np.zeros_like(scene.sh))
+    wanted = gradients(bright, camera, np.ones((camera.height, camera.width, 3), np.float32)).sh[:, 0]
+    np.testing.assert_allclose(found[:40], wanted[:40], rtol=1e-5)
+    assert not found[40:].any()
 
 
 def test_shapes_are_checked():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gscompress.render import contributions, render
+from gscompress.render import contributions, render_view
 
 from .helpers import look_at, random_scene, views
 
@@ -21,7 +21,7 @@ from gscompress.render import reference  # needs torch
 def test_images_agree(sh_degree: int, antialiased: bool):
     scene = random_scene(400, sh_degree, seed=sh_degree, antialiased=antialiased)
     for camera in views():
-        ours = render(scene, camera, background=(0.2, 0.4, 0.9))
+        ours = render_view(scene, camera, background=(0.2, 0.4, 0.9))
         theirs = reference.render(scene, camera, background=(0.2, 0.4, 0.9))
         np.testing.assert_allclose(ours.image, theirs.image, atol=2e-4, rtol=0)
         np.testing.assert_allclose(ours.alpha, theirs.alpha, atol=2e-4, rtol=0)
@@ -31,7 +31,7 @@ def test_images_agree(sh_degree: int, antialiased: bool):
 def test_lower_degree_of_a_scene():
     scene, camera = random_scene(200, 3, seed=7), views()[0]
     for degree in range(4):
-        ours, theirs = render(scene, camera, sh_degree=degree), reference.render(scene, camera, sh_degree=degree)
+        ours, theirs = render_view(scene, camera, sh_degree=degree), reference.render(scene, camera, sh_degree=degree)
         np.testing.assert_allclose(ours.image, theirs.image, atol=2e-4, rtol=0)
 
 
@@ -41,7 +41,7 @@ def test_pixels_end_alike():
     scene.opacity_logits[:] += 3
     scene.log_scales[:] += 1.0
     camera = views()[0]
-    ours, theirs = render(scene, camera), reference.render(scene, camera)
+    ours, theirs = render_view(scene, camera), reference.render(scene, camera)
     assert (ours.alpha > 0.999).mean() > 0.5
     np.testing.assert_allclose(ours.image, theirs.image, atol=2e-4, rtol=0)
 
@@ -58,7 +58,7 @@ def test_contributions_agree(sh_degree: int, antialiased: bool):
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-6 * expected.max(), err_msg=name)
     assert (ours.pixels_total, ours.views) == (2 * 61 * 45, 2)
     for camera, image in zip(views(), ours.images, strict=True):
-        np.testing.assert_array_equal(image, render(scene, camera).image)
+        np.testing.assert_array_equal(image, render_view(scene, camera).image)
 
 
 def test_energy_is_the_derivative_of_the_image():

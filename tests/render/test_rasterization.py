@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gscompress.errors import InputError
-from gscompress.render import render
+from gscompress.render import render_view
 
 from .helpers import random_scene, views
 
@@ -43,7 +43,7 @@ def test_images_and_gradients(antialiased: bool):
     assert colors.shape == (2, 45, 61, 3)
     assert alphas.shape == (2, 45, 61, 1)
     for view, camera in enumerate(cameras):
-        made = render(scene, camera, background=tuple(backgrounds[view].tolist()))
+        made = render_view(scene, camera, background=tuple(backgrounds[view].tolist()))
         np.testing.assert_allclose(colors[view].detach().numpy(), made.image, atol=1e-4)
         np.testing.assert_allclose(alphas[view, ..., 0].detach().numpy(), made.alpha, atol=1e-4)
     weights = torch.from_numpy(np.random.default_rng(0).normal(0, 1, (2, 45, 61, 3)).astype(np.float32))

@@ -8,7 +8,7 @@ import pytest
 from gscompress import _native
 from gscompress.cameras import Camera
 from gscompress.errors import InputError
-from gscompress.render import contributions, render
+from gscompress.render import contributions, render_view
 from gscompress.scene import SH_C0, Scene, empty_scene
 
 from .helpers import random_scene, views
@@ -31,7 +31,7 @@ def ball(z: float = 4.0, scale: float = 0.5, opacity: float = 0.6, rgb: tuple[fl
 
 
 def test_one_gaussian_by_hand():
-    result = render(ball(), facing(), background=(0, 0, 1))
+    result = render_view(ball(), facing(), background=(0, 0, 1))
     variance = (20 * 0.5 / 4) ** 2 + 0.3
     for dx in (0, 3, 6):
         alpha = 0.6 * np.exp(-0.5 * dx * dx / variance)
@@ -45,14 +45,14 @@ def test_antialiasing_dims_small_gaussians():
     plain = ball(scale=0.02)
     smooth = Scene(plain.means, plain.quats, plain.log_scales, plain.opacity_logits, plain.sh, antialiased=True)
     variance = (20 * 0.02 / 4) ** 2
-    ratio = render(smooth, facing()).alpha[8, 16] / render(plain, facing()).alpha[8, 16]
+    ratio = render_view(smooth, facing()).alpha[8, 16] / render_view(plain, facing()).alpha[8, 16]
     assert ratio == pytest.approx(variance / (variance + 0.3), rel=1e-4)
 
 
 def test_alpha_is_capped_and_colour_is_not():
     bright = ball(rgb=(7.0, 0.5, -3.0))
     bright.opacity_logits[:] = 50
-    result = render(bright, facing())
+    result = render_view(bright, facing())
     np.testing.assert_allclose(result.image[8, 16], [0.999 * 7, 0.999 * 0.5, 0], rtol=1e-5)
 
 
@@ -60,13 +60,13 @@ def test_nearer_gaussian_hides_the_farther():
     near, far = ball(z=3, rgb=(1, 0, 0)), ball(z=6, rgb=(0, 1, 0))
     two = near.select(np.array([0, 0]))
     two.means[0], two.sh[0] = far.means[0], far.sh[0]
-    np.testing.assert_allclose(render(two, facing()).image[8, 16], [0.6, 0.4 * 0.6, 0], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(render_view(two, facing()).image[8, 16], [0.6, 0.4 * 0.6, 0], rtol=1e-4, atol=1e-6)
     found = contributions(two, [facing()])
     np.testing.assert_allclose(found.weight_max, [0.24, 0.6], rtol=1e-4)
 
 
 def test_contributions_of_one_gaussian():
-    result, found = render(ball(), facing()), contributions(ball(), [facing()])
+    result, found = render_view(ball(), facing()), contributions(ball(), [facing()])
     alpha = result.alpha[result.alpha > 0].astype(float)
     assert found.weight_sum[0] == pytest.approx(alpha.sum(), rel=1e-5)
     assert found.weight_sq[0] == pytest.approx((alpha**2).sum(), rel=1e-5)
@@ -77,19 +77,19 @@ def test_contributions_of_one_gaussian():
 
 
 def test_empty_scene_is_background():
-    result = render(empty_scene(), facing(), background=(0.1, 0.2, 0.3))
+    result = render_view(empty_scene(), facing(), background=(0.1, 0.2, 0.3))
     np.testing.assert_array_equal(result.image, np.broadcast_to(np.array([0.1, 0.2, 0.3], np.float32), (17, 33, 3)))
     assert not result.alpha.any()
     assert contributions(empty_scene(3), [facing()]).energy.shape == (0,)
 
 
 def test_one_pixel():
-    assert render(ball(), facing(1, 1)).alpha[0, 0] == pytest.approx(0.6, rel=1e-5)
+    assert render_view(ball(), facing(1, 1)).alpha[0, 0] == pytest.approx(0.6, rel=1e-5)
 
 
 def test_behind_and_too_near():
     for z in (-4.0, 0.0, 0.009):
-        assert not render(ball(z=z), facing()).alpha.any()
+        assert not render_view(ball(z=z), facing()).alpha.any()
 
 
 @pytest.mark.parametrize("field", ["means", "quats", "log_scales", "opacity_logits", "sh"])
@@ -98,7 +98,7 @@ def test_values_that_are_not_finite(field: str, value: float):
     scene = random_scene(60, 3, seed=1)
     getattr(scene, field)[::2].reshape(30, -1)[:, 0] = value
     for camera in views():
-        result = render(scene, camera)
+        result = render_view(scene, camera)
         assert np.isfinite(result.image).all()
         assert np.isfinite(contributions(scene, [camera]).energy).all()
 
@@ -112,7 +112,7 @@ def test_extreme_values(field: str, value: float):
     scene = random_scene(200, 2, seed=2)
     getattr(scene, field)[::3] = value
     for camera in views():
-        result = render(scene, camera)
+        result = render_view(scene, camera)
         assert np.isfinite(result.image).all()
         assert result.alpha.min() >= 0
         assert result.alpha.max() <= 1
@@ -125,7 +125,7 @@ def test_needles_across_the_image():
     scene.log_scales[:, 0] = 3
     scene.log_scales[:, 1:] = -9
     for camera in views():
-        result = render(scene, camera)
+        result = render_view(scene, camera)
         assert np.isfinite(result.image).all()
         assert result.alpha.max() > 0.1
 
@@ -134,9 +134,9 @@ def test_any_number_of_threads_gives_the_same_bits():
     scene = random_scene(30000, 1, seed=4)
     cameras = views(200, 130)
     for camera in cameras:
-        one = render(scene, camera, threads=1)
+        one = render_view(scene, camera, threads=1)
         for threads in (2, 3, 7):
-            other = render(scene, camera, threads=threads)
+            other = render_view(scene, camera, threads=threads)
             np.testing.assert_array_equal(one.image, other.image)
             np.testing.assert_array_equal(one.alpha, other.alpha)
     one, other = (contributions(scene, cameras, threads=t) for t in (1, 5))
@@ -147,7 +147,7 @@ def test_any_number_of_threads_gives_the_same_bits():
 def test_weights_add_up_to_alpha():
     scene, camera = random_scene(2000, 0, seed=6), views(90, 70)[0]
     total = contributions(scene, [camera]).weight_sum.sum()
-    assert total == pytest.approx(render(scene, camera).alpha.sum(dtype=float), rel=1e-5)
+    assert total == pytest.approx(render_view(scene, camera).alpha.sum(dtype=float), rel=1e-5)
 
 
 def test_progress_is_told():
@@ -170,18 +170,18 @@ def test_progress_is_told():
 )
 def test_unusable_cameras(camera: Camera):
     with pytest.raises(InputError, match="Camera"):
-        render(ball(), camera)
+        render_view(ball(), camera)
     with pytest.raises(InputError, match="Camera"):
         contributions(ball(), [camera])
 
 
 def test_other_unusable_arguments():
     with pytest.raises(InputError, match="sh_degree"):
-        render(ball(), facing(), sh_degree=1)
+        render_view(ball(), facing(), sh_degree=1)
     with pytest.raises(InputError, match="background"):
-        render(ball(), facing(), background=(0, 0))  # pyright: ignore[reportArgumentType]
+        render_view(ball(), facing(), background=(0, 0))  # pyright: ignore[reportArgumentType]
     with pytest.raises(InputError, match="threads"):
-        render(ball(), facing(), threads=0)
+        render_view(ball(), facing(), threads=0)
     with pytest.raises(InputError, match="cameras"):
         contributions(ball(), [])
 

@@ -7,7 +7,7 @@ import pytest
 from scenes_for_tests import random_scene
 
 from gscompress.cameras import Camera
-from gscompress.render import contributions, render
+from gscompress.render import contributions, render_view
 from gscompress.scene import SH_C0, Scene
 from gscompress.train.measure import measure
 from gscompress.train.refit import logits, pull, refit
@@ -25,13 +25,13 @@ def scene(seed: int, degree: int = 0) -> Scene:
 
 
 def squared_error(now: Scene, views: list[Camera], images: list[np.ndarray]) -> float:
-    return sum(float(((render(now, v).image.astype(np.float64) - i) ** 2).sum()) for v, i in zip(views, images, strict=True))
+    return sum(float(((render_view(now, v).image.astype(np.float64) - i) ** 2).sum()) for v, i in zip(views, images, strict=True))
 
 
 @pytest.mark.parametrize("degree", [0, 2])
 def test_pull_is_the_gradient_by_color(degree):
     now, other, views = scene(1, degree), scene(2, degree), [camera(), camera(9.0)]
-    images = [render(other, v).image for v in views]
+    images = [render_view(other, v).image for v in views]
     columns, squares = pull(now, views, images, [1.0, 1.0])
     assert squares == pytest.approx(squared_error(now, views, images), rel=1e-5)
     for row in np.argsort(-columns[:, 3])[:5]:
@@ -45,7 +45,7 @@ def test_pull_is_the_gradient_by_color(degree):
 
 def test_pull_is_the_gradient_by_log_opacity():
     now, other, views = scene(3), scene(4), [camera()]
-    images = [render(other, views[0]).image]
+    images = [render_view(other, views[0]).image]
     columns, _ = pull(now, views, images, [1.0])
     log_opacities = -np.log1p(np.exp(-now.opacity_logits.astype(np.float64)))
     for row in np.argsort(-columns[:, 5])[:5]:

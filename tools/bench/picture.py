@@ -15,7 +15,7 @@ from gscompress.config import CompressOptions
 from gscompress.evaluate.png import write_png
 from gscompress.io import read
 from gscompress.io.camera_files import read_cameras
-from gscompress.render import render, synthesise
+from gscompress.render import render_view, synthesise
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
     made = compress_scene(scene, CompressOptions(target_psnr=args.target_psnr), cameras)
     view = (cameras or synthesise(scene, 8))[args.view]
     view = view.resized(args.width, round(args.width * view.height / view.width))
-    images = [np.clip(render(s, view).image, 0, 1) for s in (scene, decompress(made.data))]
+    images = [np.clip(render_view(s, view).image, 0, 1) for s in (scene, decompress(made.data))]
     images.append(np.clip(4 * np.abs(images[0] - images[1]), 0, 1))
     write_png(args.output, np.concatenate(images, axis=1))
     print(f"{args.scene.name}: {args.scene.stat().st_size} -> {len(made.data)} bytes, {made.psnr_estimate:.2f} dB")

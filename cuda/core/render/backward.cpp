@@ -46,8 +46,12 @@ void direction_gradient(int degree, double x, double y, double z, const double *
     add(-0.5900435899266435 * v[15], 3 * xx - 3 * yy, -6 * x * y, 0);
 }
 
+// Scenes that were trained with the cut at black hold many colours that are black to the last bit. They may become brighter,
+// whichever side of it they are rounded to.
+constexpr double kBlackRounding = 1e-6;
+
 // Through shade(): colour to harmonics and to the mean, to which it adds.
-void shade_backward(const Gaussians &g, std::size_t i, const View &view, const Splat &splat, const double rgb[3], float *sh_out, double mean_out[3]) {
+void shade_backward(const Gaussians &g, std::size_t i, const View &view, const double rgb[3], float *sh_out, double mean_out[3]) {
     double d[3], length = 0;
     for (int k = 0; k < 3; ++k) {
         d[k] = static_cast<double>(g.means[3 * i + k]) - view.position[k];
@@ -61,7 +65,9 @@ void shade_backward(const Gaussians &g, std::size_t i, const View &view, const S
     const float *sh = g.sh + 3 * i * static_cast<std::size_t>(g.sh_coefficients);
     double pulled[16] = {};
     for (int channel = 0; channel < 3; ++channel) {
-        if (!(splat.rgb[channel] > 0.0f)) continue;  // cut at black
+        double shown = 0.5;
+        for (int k = 0; k < terms; ++k) shown += static_cast<double>(basis[k]) * sh[3 * k + channel];
+        if (shown < -kBlackRounding) continue;  // cut at black
         for (int k = 0; k < terms; ++k) {
             sh_out[3 * k + channel] = static_cast<float>(basis[k] * rgb[channel]);
             pulled[k] += rgb[channel] * sh[3 * k + channel];
@@ -93,7 +99,7 @@ void rotation_backward(const float *quat, const double by_matrix[3][3], float *o
 }
 
 // Through project(), whose steps are taken again in double.
-void project_backward(const Gaussians &g, std::size_t i, const View &view, const Splat &splat, const Sums &sums, const SceneGradients &out) {
+void project_backward(const Gaussians &g, std::size_t i, const View &view, const Sums &sums, const SceneGradients &out) {
     const float *mean = g.means + 3 * i, *world = view.rotation;
     double local[3];
     for (int r = 0; r < 3; ++r) {
@@ -171,7 +177,7 @@ void project_backward(const Gaussians &g, std::size_t i, const View &view, const
     double by_mean[3] = {};
     for (int k = 0; k < 3; ++k)
         for (int r = 0; r < 3; ++r) by_mean[k] += world[3 * r + k] * by_local[r];
-    shade_backward(g, i, view, splat, sums.rgb, out.sh + 3 * i * static_cast<std::size_t>(g.sh_coefficients), by_mean);
+    shade_backward(g, i, view, sums.rgb, out.sh + 3 * i * static_cast<std::size_t>(g.sh_coefficients), by_mean);
     for (int k = 0; k < 3; ++k) out.means[3 * i + k] = static_cast<float>(by_mean[k]);
 }
 
@@ -222,7 +228,7 @@ void backward(const Gaussians &gaussians, const Frame &frame, const Cotangent &c
                 sums.log2_opacity += part.log2_opacity;
                 for (int channel = 0; channel < 3; ++channel) sums.rgb[channel] += part.rgb[channel];
             }
-            project_backward(gaussians, frame.gaussians[i], view, frame.splats[i], sums, out);
+            project_backward(gaussians, frame.gaussians[i], view, sums, out);
         }
     });
 }

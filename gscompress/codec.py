@@ -18,7 +18,8 @@ from ._native import core, threads
 from .bitstream import container
 from .cameras import Camera
 from .config import CompressOptions
-from .encoder import Encoded, Encoder, plan
+from .draft import Encoded
+from .encoder import Encoder, plan
 from .errors import InputError
 from .rate import search
 from .scene import Scene

@@ -35,3 +35,34 @@ class CompressOptions:
             raise InputError(f"target_psnr: expected 10 to 70 dB, found {self.target_psnr:g}")
         if self.effort not in EFFORTS:
             raise InputError(f"effort: expected {', '.join(EFFORTS)}, found {self.effort}")
+
+
+@dataclass(frozen=True)
+class RefineOptions:
+    """What `refine` aims at. At most one of `target_size` and `target_psnr`; either takes the place of `lambda_`.
+
+    Raises:
+        InputError: a value out of range, or two targets.
+    """
+
+    lambda_: float = field(
+        default=1e-5, metadata={"help": "price of a bit: minimises mean squared error + lambda * bits per input Gaussian"}
+    )
+    target_size: int | None = field(default=None, metadata={"help": "largest size of the file, for example 2.5MB"})
+    target_psnr: float | None = field(default=None, metadata={"help": "PSNR in dB against the input's own renders"})
+    iterations: int = field(default=2000, metadata={"help": "steps of training"})
+    minutes: float | None = field(default=None, metadata={"help": "end training after so many minutes at the latest"})
+
+    def __post_init__(self) -> None:
+        if self.target_size is not None and self.target_psnr is not None:
+            raise InputError("target_size, target_psnr: expected at most one, found both")
+        if not 0 < self.lambda_ < 1:
+            raise InputError(f"lambda: expected a number between 0 and 1, found {self.lambda_:g}")
+        if self.target_size is not None and self.target_size < 1:
+            raise InputError(f"target_size: expected a positive number of bytes, found {self.target_size}")
+        if self.target_psnr is not None and not 10 <= self.target_psnr <= 70:
+            raise InputError(f"target_psnr: expected 10 to 70 dB, found {self.target_psnr:g}")
+        if self.iterations < 1:
+            raise InputError(f"iterations: expected 1 or more, found {self.iterations}")
+        if self.minutes is not None and not self.minutes > 0:
+            raise InputError(f"minutes: expected more than 0, found {self.minutes:g}")

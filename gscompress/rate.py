@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from .config import CompressOptions
-from .encoder import Encoded, Encoder
+from .draft import Encoded
+from .encoder import Encoder
 from .errors import InputError
 
 PSNR_AT_ZERO, PSNR_PER_QUALITY = 30.0, 0.3

@@ -8,6 +8,7 @@ from typing import Any
 
 import shtab
 
+from ..errors import InputError
 from ..io import FORMATS
 
 FILE_HELP = f"a {', '.join('.' + name for name in FORMATS)} or .gsz file, or a SOG folder"
@@ -38,6 +39,16 @@ def add_output_flags(parser: argparse.ArgumentParser) -> None:
     """Adds --overwrite and --quiet."""
     parser.add_argument("--overwrite", action="store_true", help="replace an output that exists")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors (and the JSON object, if asked for)")
+
+
+def check_gsz(output: Path) -> None:
+    """Catches the mix-up of compress and decompress; any other name is the user's own choice.
+
+    Raises:
+        InputError: the name of another format.
+    """
+    if any(output.name.lower().endswith("." + name) for name in FORMATS):
+        raise InputError(f"{output}: expected a name ending in .gsz, found the ending of another format, which decompress writes")
 
 
 def renamed(path: Path, ending: str) -> Path:

@@ -6,13 +6,11 @@ import argparse
 from pathlib import Path
 
 from .. import codec
-from ..errors import InputError
 from ..files import atomic_write
-from ..io import FORMATS
 from ..io.camera_files import read_cameras
 from ..loading import read_scene
 from ..render.frames import frame_notes
-from .arguments import CAMERAS_HELP, FILE_HELP, add_file, add_json, add_output_flags, renamed
+from .arguments import CAMERAS_HELP, FILE_HELP, add_file, add_json, add_output_flags, check_gsz, renamed
 from .options import add_compress_options, compress_options
 from .output import Progress, Stopwatch, check_output, peak_memory_bytes, print_json, say_notes
 from .sizes import format_size
@@ -52,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
     watch = Stopwatch()
     options = compress_options(args)
     output: Path = args.output or renamed(args.input, ".gsz")
-    _check_ending(output)
+    check_gsz(output)
     check_output(output, args.input, args.overwrite)
     cameras = read_cameras(args.cameras, ignore_distortion=True) if args.cameras else None
     loaded = read_scene(args.input, args.strict)
@@ -80,12 +78,6 @@ def run(args: argparse.Namespace) -> None:
         print_json(**report)
     elif not args.quiet:
         _summarise(report)
-
-
-def _check_ending(output: Path) -> None:
-    """Catches the mix-up of compress and decompress; any other name is the user's own choice."""
-    if any(output.name.lower().endswith("." + name) for name in FORMATS):
-        raise InputError(f"{output}: expected a name ending in .gsz, found the ending of another format, which decompress writes")
 
 
 def _summarise(report: dict) -> None:

@@ -7,26 +7,50 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-from ..config import EFFORTS, CompressOptions
+from ..config import EFFORTS, CompressOptions, RefineOptions
 from .sizes import parse_size
 
 
-def add_compress_options(parser: argparse.ArgumentParser) -> None:
-    """Adds a flag for every field of `CompressOptions`; the three aims exclude each other."""
-    documented = {f.name: f for f in fields(CompressOptions)}
-    aims = parser.add_mutually_exclusive_group()
+class _Adder:
+    """Adds flags for the fields of a dataclass, each with its own help and default."""
 
-    def add(to: Any, *flags: str, field: str, **settings: Any) -> None:
-        known = documented.pop(field)
+    def __init__(self, options: type) -> None:
+        self.left = {f.name: f for f in fields(options)}
+
+    def __call__(self, to: Any, *flags: str, field: str, **settings: Any) -> None:
+        known = self.left.pop(field)
         default = "" if known.default is None else f" (default: {_shown(known.default)})"
         help_text = known.metadata.get("help", field.replace("_", " ")).replace("%", "%%")
         to.add_argument(*flags, dest=field, default=None, help=help_text + default, **settings)
 
+
+def add_refine_options(parser: argparse.ArgumentParser) -> None:
+    """Adds a flag for every field of `RefineOptions`; the three aims exclude each other."""
+    add, aims = _Adder(RefineOptions), parser.add_mutually_exclusive_group()
+    add(aims, "--lambda", field="lambda_", type=_number, metavar="L")
+    add(aims, "--target-size", field="target_size", type=_size, metavar="SIZE")
+    add(aims, "--target-psnr", field="target_psnr", type=_number, metavar="DB")
+    add(parser, "--iterations", field="iterations", type=positive, metavar="N")
+    add(parser, "--minutes", field="minutes", type=_number, metavar="M")
+
+
+def refine_options(args: argparse.Namespace) -> RefineOptions:
+    """The options that the flags ask for; what was not given keeps its default.
+
+    Raises:
+        InputError: a value out of range.
+    """
+    return RefineOptions(**_given(args, RefineOptions))
+
+
+def add_compress_options(parser: argparse.ArgumentParser) -> None:
+    """Adds a flag for every field of `CompressOptions`; the three aims exclude each other."""
+    add, aims = _Adder(CompressOptions), parser.add_mutually_exclusive_group()
     add(aims, "-q", "--quality", field="quality", type=_number, metavar="Q")
     add(aims, "--target-size", field="target_size", type=_size, metavar="SIZE")
     add(aims, "--target-psnr", field="target_psnr", type=_number, metavar="DB")
     add(parser, "--effort", field="effort", choices=EFFORTS)
-    for name, known in documented.items():  # what a later version adds needs no line here
+    for name, known in list(add.left.items()):  # what a later version adds needs no line here
         kind: Callable[[str], Any] = type(known.default) if isinstance(known.default, (int, float, str)) else str
         add(parser, f"--{name.replace('_', '-')}", field=known.name, type=kind)
 
@@ -37,8 +61,12 @@ def compress_options(args: argparse.Namespace) -> CompressOptions:
     Raises:
         InputError: a value out of range.
     """
-    given = {f.name: getattr(args, f.name) for f in fields(CompressOptions)}
-    return CompressOptions(**{name: value for name, value in given.items() if value is not None})
+    return CompressOptions(**_given(args, CompressOptions))
+
+
+def _given(args: argparse.Namespace, options: type) -> dict[str, Any]:
+    given = {f.name: getattr(args, f.name) for f in fields(options)}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _shown(value: object) -> str:

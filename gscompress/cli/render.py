@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--sh-degree", type=int, choices=range(4), help="highest band of harmonics used (default: all there are)")
     parser.add_argument(
-        "--background", type=_color, default=(0.0, 0.0, 0.0), metavar="COLOR", help="black, white, #rrggbb or r,g,b of 0 to 1 (default: black)"
+        "--background", type=color, default=(0.0, 0.0, 0.0), metavar="COLOR", help="black, white, #rrggbb or r,g,b of 0 to 1 (default: black)"
     )
     parser.add_argument(
         "--backend", choices=BACKENDS, default="auto", help="gsplat needs a CUDA GPU; auto takes it where it can (default: auto)"
@@ -221,7 +221,8 @@ def _size(text: str) -> tuple[int, int]:
     raise argparse.ArgumentTypeError(f"expected a size such as 1280x720, of at most {MAX_SIDE} px a side, found {text!r}")
 
 
-def _color(text: str) -> tuple[float, float, float]:
+def color(text: str) -> tuple[float, float, float]:
+    """An argparse type: black, white, #rrggbb or r,g,b of 0 to 1, as numbers of 0 to 1."""
     lower = text.strip().lower()
     if lower in ("black", "white"):
         return (0.0, 0.0, 0.0) if lower == "black" else (1.0, 1.0, 1.0)

@@ -51,6 +51,17 @@ def read_colmap(folder: str | Path, ignore_distortion: bool = False) -> list[Cam
         Corrupt, Truncated: a table is not sound.
         Unsupported: a distorted camera.
     """
+    out = [_camera(known, pose, name, file, ignore_distortion) for name, known, pose, file in _registered(folder)]
+    return sorted(out, key=lambda c: c.name)
+
+
+def read_intrinsics(folder: str | Path) -> list[tuple[str, Intrinsics, str]]:
+    """Name, intrinsics as stored and the file that has them, of every registered image; arguments and errors as `read_colmap`."""
+    return [(name, known, file) for name, known, _, file in _registered(folder)]
+
+
+def _registered(folder: str | Path) -> list[tuple[str, Intrinsics, np.ndarray, str]]:
+    """Name, intrinsics, pose and the cameras' file of every registered image."""
     found = model_folder(Path(folder))
     if found is None:
         raise InputError(f"{folder}: expected a COLMAP reconstruction ({', '.join(FOLDERS)}), found no images.bin or images.txt")
@@ -64,10 +75,10 @@ def read_colmap(folder: str | Path, ignore_distortion: bool = False) -> list[Cam
     for number, pose, name in read[1](paths[1]):
         if number not in intrinsics:
             raise Corrupt(str(paths[1]), f"{name}.camera_id", f"one of {len(intrinsics)} cameras", str(number))
-        out.append(_camera(intrinsics[number], pose, name, str(paths[0]), ignore_distortion))
+        out.append((name, intrinsics[number], pose, str(paths[0])))
     if not out:
         raise Corrupt(str(paths[1]), "images", "at least one", "none")
-    return sorted(out, key=lambda c: c.name)
+    return out
 
 
 def _camera(intrinsics: Intrinsics, pose: np.ndarray, name: str, file: str, ignore_distortion: bool) -> Camera:

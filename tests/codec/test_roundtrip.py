@@ -15,7 +15,8 @@ import gscompress
 from gscompress import codec
 from gscompress.bitstream.container import parse
 from gscompress.config import CompressOptions
-from gscompress.encoder import Draft, Encoder, plan
+from gscompress.draft import Draft
+from gscompress.encoder import Encoder, plan
 from gscompress.model.canonical import canonical
 from gscompress.model.prediction import DEFAULT
 from gscompress.model.steps import ONE, SCALAR_STEP, STEP_SCALE, Params

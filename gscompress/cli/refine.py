@@ -1,0 +1,117 @@
+"""gscompress refine: a smaller .gsz of the same look, by training against renders of the scene itself."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..files import atomic_write
+from ..io.camera_files import read_cameras
+from ..loading import read_scene
+from ..render.frames import frame_notes
+from ..train.process import settle_process
+from .arguments import CAMERAS_HELP, FILE_HELP, add_file, add_json, add_output_flags, check_gsz, renamed
+from .options import add_refine_options, refine_options
+from .output import Progress, Stopwatch, check_output, peak_memory_bytes, print_json, say_notes
+from .sizes import format_size
+
+if TYPE_CHECKING:
+    from ..train.distill import State
+
+NAME = "refine"
+SUMMARY = "compress a scene further, by training against renders of it (minutes; no photographs)"
+EPILOG = """\
+examples:
+  gscompress refine scene.ply
+  gscompress refine scene.ply -o small.gsz --target-size 1MB --cameras cameras.json
+  gscompress refine scene.ply --target-psnr 40 --iterations 6000
+  gscompress refine scene.ply --minutes 5 --resume
+
+Needs torch: pip install 'gscompress[train]'. With a CUDA GPU, gsplat trains; else the CPU does, which is for scenes of a few
+hundred thousand Gaussians at most. Ctrl-C ends the training and writes the file of what there is by then; the state of the
+last review stays in OUT.gsz.checkpoint while training, from where --resume goes on after a crash.
+"""
+
+JSON_KEYS = (
+    "input, output, input_bytes, output_bytes, ratio, splats_in, splats_out, sh_degree, lambda, psnr, iterations, "
+    "training_seconds, seconds, trained, stopped, peak_memory_bytes"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    add_file(parser, "input", help=FILE_HELP, metavar="IN")
+    add_file(parser, "-o", "--output", help="the file to write (default: IN's name with .gsz)", metavar="OUT.gsz")
+    add_refine_options(parser)
+    add_file(parser, "--cameras", help=f"views to train and measure with: {CAMERAS_HELP}", metavar="FILE")
+    add_file(parser, "--log", help="write a line of CSV every second: seconds, share, splats, bytes, psnr", metavar="FILE")
+    parser.add_argument("--resume", action="store_true", help="go on from OUT.gsz.checkpoint if it is there")
+    parser.add_argument("--strict", action="store_true", help="refuse non-finite Gaussians instead of dropping them")
+    add_json(parser, JSON_KEYS)
+    add_output_flags(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Trains, writes, and says what came of it."""
+    watch = Stopwatch()
+    options = refine_options(args)
+    output: Path = args.output or renamed(args.input, ".gsz")
+    check_gsz(output)
+    check_output(output, args.input, args.overwrite)
+    settle_process()  # before torch is there
+    from ..train.refine import refine_scene
+
+
+    cameras = read_cameras(args.cameras, ignore_distortion=True) if args.cameras else None
+    loaded = read_scene(args.input, args.strict)
+    say_notes(loaded.notes, args.quiet)
+    if cameras and not args.quiet:
+        say_notes(frame_notes(loaded.scene, cameras))
+    checkpoint = output.with_name(output.name + ".checkpoint")
+    log = _Log(args.log)
+    with Progress(args.quiet) as progress:
+
+        def tell(stage: str, state: State) -> None:
+            rate = f" {format_size(state.size_bytes)}" if state.size_bytes else ""
+            progress.update(f"{stage}: {state.splats:,} splats{rate}, {state.psnr:.1f} dB", state.share)
+            log.write(watch.seconds, state)
+
+        done = refine_scene(loaded.scene, options, cameras, checkpoint=checkpoint, resume=args.resume, progress=tell)
+    size = atomic_write(output, done.data, args.overwrite)
+    if done.stopped:
+        say_notes([f"training ended early: {done.stopped}"], args.quiet)
+    if not done.trained:
+        say_notes(["training brought nothing here: the file is the closed form's, which is no larger at equal quality"], args.quiet)
+    report = {
+        "input": args.input, "output": output, "input_bytes": loaded.size_bytes, "output_bytes": size,
+        "ratio": loaded.size_bytes / size, "splats_in": len(loaded.scene) + loaded.dropped_rows, "splats_out": done.splats_out,
+        "sh_degree": done.sh_degree, "lambda": done.lambda_, "psnr": done.psnr, "iterations": done.iterations,
+        "training_seconds": round(done.seconds, 3), "seconds": round(watch.seconds, 3), "trained": done.trained,
+        "stopped": done.stopped, "peak_memory_bytes": peak_memory_bytes(),
+    }  # fmt: skip
+    if args.json:
+        print_json(**report)
+    elif not args.quiet:
+        print(f"{report['input']} -> {report['output']}")
+        print(f"  size    {format_size(loaded.size_bytes)} -> {format_size(size)}, ratio {report['ratio']:.1f}")
+        print(f"  splats  {report['splats_in']:,} -> {report['splats_out']:,}, SH degree {report['sh_degree']}, lambda {done.lambda_:.3g}")
+        print(f"  PSNR    {done.psnr:.2f} dB against renders of the input")
+        print(f"  took    {report['seconds']:.1f} s, {done.iterations} iterations of training in {done.seconds:.1f} s")
+
+
+class _Log:
+    """A CSV of the training, a line a second; nothing without a path."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._file = path.open("w", encoding="utf-8", buffering=1) if path else None
+        self._next = 0.0
+        if self._file:
+            self._file.write("seconds,share,splats,bytes,psnr\n")
+
+    def write(self, seconds: float, state: State) -> None:
+        now = time.monotonic()
+        if self._file and now >= self._next:
+            self._next = now + 1
+            self._file.write(f"{seconds:.1f},{state.share:.4f},{state.splats},{state.size_bytes},{state.psnr:.3f}\n")

@@ -1,0 +1,264 @@
+"""gscompress train: photographs to a scene, and the scene to a .gsz file."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import codec, io
+from ..errors import InputError, OutputError
+from ..files import atomic_write
+from ..scene import Scene
+from ..train.photographs import TEST_EVERY, Photographs, load_photographs
+from ..train.process import settle_process
+from ..train.score import PhotoScores, score
+from ..train.splatting_options import SplattingOptions
+from .arguments import add_file, add_json, add_output_flags, check_gsz, renamed
+from .options import add_compress_options, compress_options, positive
+from .output import Progress, Stopwatch, check_output, peak_memory_bytes, print_json, say_notes
+from .render import color
+from .sizes import format_size
+
+if TYPE_CHECKING:
+    from ..train.splatting import SplatTrainer, Status
+
+NAME = "train"
+SUMMARY = "train a scene from photographs"
+EPILOG = """\
+examples:
+  gscompress train bonsai --iterations 7000                  writes bonsai.gsz
+  gscompress train bonsai -o small.gsz --ply bonsai.ply --images images_4
+  gscompress train fox/transforms.json --downscale 4 --minutes 10
+  gscompress train bonsai --resume
+
+DATA is a COLMAP folder (images, sparse/0), or a transforms.json of instant-ngp, nerfstudio or NeRF-synthetic, or its
+folder. Lens distortion is taken out of the photographs. Every 8th of them, by name, is kept for testing, and so is all
+that a transforms_test.json names. Beside OUT.gsz there are a log, OUT.csv, and, while a run is unfinished, what --resume
+goes on from, OUT.gsz.checkpoint. Ctrl-C ends a run with the scene so far in OUT.ply.
+A CUDA device is used where there is one; without, photographs of 300 to 600 px a side are what takes minutes, not hours.
+"""
+
+PRESETS = ("3dgs",)
+LARGEST_SIDE = {"cuda": 1600, "cpu": 640}
+"""px, of the photographs, unless --downscale says otherwise: on a GPU what the field's trainers do."""
+
+CHECKPOINT_SECONDS = 120.0
+LOG_ROWS = 500
+COLUMNS = ("iteration", "seconds", "loss", "psnr", "splats", "sh_degree")
+JSON_KEYS = (
+    "input, output, ply, log, preset, device, iterations, splats, sh_degree, train_views, test_views, width, height, psnr, ssim, "
+    "psnr_compressed, ssim_compressed, output_bytes, ply_bytes, splats_out, training_seconds, seconds, peak_memory_bytes, notes; "
+    "psnr and ssim against the test photographs, null where there are none"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    add_file(parser, "data", help="COLMAP folder, or transforms.json or its folder", metavar="DATA")
+    add_file(parser, "-o", "--output", help="the file to write (default: DATA's name with .gsz)", metavar="OUT.gsz")
+    add_file(parser, "--ply", help="also write the scene as it was trained", metavar="OUT.ply")
+    parser.add_argument("--preset", choices=PRESETS, default="3dgs", help="3dgs: plain 3DGS, with gsplat's settings (default: 3dgs)")
+    length = parser.add_mutually_exclusive_group()
+    for known in fields(SplattingOptions):
+        if "help" not in known.metadata:
+            continue
+        to = length if known.name in ("iterations", "minutes") else parser
+        shown = "" if known.default is None else f" (default: {known.default:g})"
+        to.add_argument(
+            f"--{known.name.replace('_', '-')}", help=known.metadata["help"] + shown, metavar="N",
+            type=float if known.name in ("minutes", "rates") else int,
+        )  # fmt: skip
+    parser.add_argument("--images", metavar="FOLDER", help="folder of the photographs, below DATA or anywhere (default: images)")
+    parser.add_argument(
+        "--downscale", type=positive, metavar="N",
+        help=f"make photographs so many times smaller (default: to {LARGEST_SIDE['cpu']} px at most, {LARGEST_SIDE['cuda']} on a GPU)",
+    )  # fmt: skip
+    parser.add_argument("--test-every", type=int, metavar="N", help=f"test with every so manieth; 0 for none (default: {TEST_EVERY})")
+    parser.add_argument("--background", type=color, metavar="COLOR", help="behind transparent photographs (default: white)")
+    add_compress_options(parser)
+    parser.add_argument("--resume", action="store_true", help="go on with an unfinished run, with its options")
+    add_json(parser, JSON_KEYS)
+    add_output_flags(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Trains, writes, measures, and says what came of it."""
+    watch = Stopwatch()
+    settle_process()  # before torch is there
+    from ..train.checkpoint import read_checkpoint
+    from ..train.splatting import default_device
+
+    output: Path = args.output or renamed(args.data, ".gsz")
+    log, checkpoint = renamed(output, ".csv"), output.with_name(output.name + ".checkpoint")
+    rescue = args.ply or renamed(output, ".ply")
+    options = compress_options(args)
+    _check_outputs(args, output, log, checkpoint, rescue)
+    state = read_checkpoint(checkpoint) if args.resume else None
+    how = SplattingOptions(**_given(args, [f.name for f in fields(SplattingOptions)], state and state["options"]))
+    which = _given(args, ["images", "downscale", "test_every", "background"], state and state["data"])
+    device = default_device()
+    with Progress(args.quiet) as progress:
+        photographs = load_photographs(
+            args.data, **which, largest_side=LARGEST_SIDE[device], progress=lambda share: progress.update("reading", share)
+        )
+    say_notes(photographs.notes, args.quiet)
+    trainer = _trainer(photographs, how, device, state, args.quiet)
+    scene = _train(trainer, args, log, checkpoint, rescue, which)
+    cameras = [p.camera for p in photographs.train]
+    ply_bytes = None
+    if args.ply:
+        io.write(scene, args.ply, overwrite=args.overwrite or args.resume)
+        ply_bytes = args.ply.stat().st_size
+    with Progress(args.quiet) as progress:
+        made = codec.compress_scene(scene, options, cameras, progress.update)
+    size = atomic_write(output, made.data, args.overwrite)
+    checkpoint.unlink(missing_ok=True)
+    plain, small = (_scored(s, photographs, args.quiet) for s in (scene, codec.decompress(made.data)))
+    first = cameras[0]
+    report: dict[str, Any] = {
+        "input": args.data, "output": output, "ply": args.ply, "log": log, "preset": args.preset, "device": device,
+        "iterations": trainer.iteration, "splats": len(scene), "sh_degree": scene.sh_degree, "train_views": len(cameras),
+        "test_views": len(photographs.test), "width": first.width, "height": first.height, "psnr": plain and plain.psnr,
+        "ssim": plain and plain.ssim, "psnr_compressed": small and small.psnr, "ssim_compressed": small and small.ssim,
+        "output_bytes": size, "ply_bytes": ply_bytes, "splats_out": made.splats_out, "training_seconds": round(trainer.seconds, 3),
+        "seconds": round(watch.seconds, 3), "peak_memory_bytes": peak_memory_bytes(), "notes": list(photographs.notes),
+    }  # fmt: skip
+    if args.json:
+        print_json(**report)
+    elif not args.quiet:
+        _summarise(report, plain, small)
+
+
+def _check_outputs(args: argparse.Namespace, output: Path, log: Path, checkpoint: Path, rescue: Path) -> None:
+    """Refuses, before any work, what could not be written in the end.
+
+    Raises:
+        InputError, OutputError.
+    """
+    check_gsz(output)
+    if rescue.suffix.lower() != ".ply":
+        raise InputError(f"--ply: expected a name ending in .ply, found {rescue}")
+    check_output(output, args.data, args.overwrite)
+    if checkpoint.exists() and not (args.resume or args.overwrite):
+        raise OutputError(f"{checkpoint}: is of an unfinished run; --resume goes on with it, --overwrite begins anew")
+    for path in (log, rescue):
+        check_output(path, args.data, args.overwrite or args.resume)
+
+
+def _given(args: argparse.Namespace, names: list[str], before: dict[str, Any] | None) -> dict[str, Any]:
+    """What the flags say, or, of a run that goes on, what it was begun with.
+
+    Raises:
+        InputError: a flag that says something else than before.
+    """
+    given = {name: value for name in names if (value := getattr(args, name, None)) is not None}
+    if before is None:
+        return given
+    for name, value in given.items():
+        if before.get(name) != value:
+            flag = f"--{name.replace('_', '-')}"
+            raise InputError(f"{flag}: expected {before.get(name)}, as the run to go on with was begun, found {value}")
+    return before
+
+
+def _trainer(photographs: Photographs, how: SplattingOptions, device: str, state: dict | None, quiet: bool) -> SplatTrainer:
+    from ..train.splatting import SplatTrainer
+
+    trainer = SplatTrainer(photographs, how, device)
+    if state is not None:
+        trainer.load(state)
+        say_notes([f"going on from iteration {trainer.iteration:,} of {trainer.schedule.iterations:,}"], quiet)
+    return trainer
+
+
+def _train(trainer: SplatTrainer, args: argparse.Namespace, log: Path, checkpoint: Path, rescue: Path, which: dict[str, Any]) -> Scene:
+    """The trained scene; one that ends early is saved.
+
+    Raises:
+        KeyboardInterrupt: after Ctrl-C, with the scene so far in `rescue`.
+        Diverged: with the last good one there.
+    """
+    from ..train.checkpoint import CsvLog, write_checkpoint
+    from ..train.splatting import Diverged
+
+    every = max(1, trainer.schedule.iterations // LOG_ROWS)
+    saved = time.monotonic()
+    with Progress(args.quiet) as progress, CsvLog(log, COLUMNS, trainer.iteration if args.resume else None) as rows, _interrupts() as asked:
+
+        def save() -> None:
+            write_checkpoint(checkpoint, trainer.state() | {"data": which})
+
+        def tell(status: Status) -> None:
+            nonlocal saved
+            progress.update(_stage(status), status.share)
+            if status.iteration % every == 0 or status.share >= 1:
+                rows.write(status.iteration, status.seconds, status.loss, status.psnr, status.splats, status.sh_degree)
+            if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                save()
+                saved = time.monotonic()
+
+        try:
+            scene = trainer.train(tell, lambda: bool(asked))
+        except Diverged as diverged:
+            io.write(diverged.scene, rescue, overwrite=True)
+            say_notes([f"{rescue} holds the scene of iteration {diverged.iteration:,}"])
+            raise
+        save()
+    if not trainer.done:
+        io.write(scene, rescue, overwrite=True)
+        say_notes([f"{rescue} holds the scene of iteration {trainer.iteration:,}; --resume goes on from there"])
+        raise KeyboardInterrupt
+    return scene
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """A list that Ctrl-C makes true; the second Ctrl-C interrupts at once."""
+    asked: list[int] = []
+
+    def handle(number: int, _: object) -> None:
+        asked.append(number)
+        signal.signal(number, before)
+
+    try:
+        before = signal.signal(signal.SIGINT, handle)
+    except ValueError:  # not in the main thread, where no signals arrive
+        yield asked
+        return
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _stage(status: Status) -> str:
+    left = round(status.seconds_left)
+    return f"loss {status.loss:.4f}  {status.psnr:.1f} dB  {status.splats:,} splats  {left // 60}:{left % 60:02d} left"
+
+
+def _scored(scene: Scene, photographs: Photographs, quiet: bool) -> PhotoScores | None:
+    """Against the test photographs, if there are any."""
+    if not photographs.test:
+        return None
+    with Progress(quiet) as progress:
+        return score(scene, photographs.test, photographs.background, progress=lambda share: progress.update("testing", share))
+
+
+def _summarise(report: dict[str, Any], plain: PhotoScores | None, small: PhotoScores | None) -> None:
+    ply = f", {report['ply']} ({format_size(report['ply_bytes'])})" if report["ply"] else ""
+    print(f"{report['input']} -> {report['output']} ({format_size(report['output_bytes'])}){ply}")
+    size = f"{report['width']} x {report['height']} px"
+    print(f"  learnt  {report['train_views']} photographs of {size}, {report['iterations']:,} iterations on {report['device']}")
+    print(f"  splats  {report['splats']:,}, of which {report['splats_out']:,} in the file, SH degree {report['sh_degree']}")
+    if plain and small:
+        print(f"  tested  {plain.views} photographs: {plain.psnr:.2f} dB, SSIM {plain.ssim:.4f}; the file {small.psnr:.2f} dB, SSIM {small.ssim:.4f}")
+    else:
+        print("  tested  no photographs")
+    memory = "" if report["peak_memory_bytes"] is None else f", at most {format_size(report['peak_memory_bytes'])} of memory"
+    print(f"  took    {report['training_seconds']:.1f} s of training, {report['seconds']:.1f} s in all{memory}")

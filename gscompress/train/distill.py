@@ -1,0 +1,199 @@
+"""Distillation: a scene with fewer Gaussians, and cheaper ones, that looks like its teacher from the teacher's own views.
+
+    loss = squared error of the renders + lambda * bits
+
+Gaussians that are worth less than their bits go, a few at a time, while the others learn to do their work.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..encoder import Encoder
+from ..errors import GSCompressError
+from ..model.weights import PRUNE_BITS
+from ..scene import Scene
+from .bits import BitModel
+from .lattice import aligned
+from .student import Rates, Student, tensors_of
+from .views import Views
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What happens when.
+
+    Attributes:
+        iterations: steps of Adam.
+        batch: views a step.
+        reviews: how often Gaussians are weighed; until `prune_until` of the iterations those that are worth too little go.
+        prune_until: share of the iterations.
+        prune_bits: a Gaussian stays that is worth so many bits in the end.
+        first_share: the same at the first review, over that.
+        noise_from: share of the iterations after which the coder's errors are added to the values that are rendered.
+        noise_every: iterations between two calls of the coder for them.
+        rate_every: iterations for which one gradient of the bits is used.
+        decay: learning rates at the end over those at the start.
+        weigh_views: one view in so many tells what a Gaussian is worth.
+        rates: learning rates.
+    """
+
+    iterations: int = 2000
+    batch: int = 1
+    reviews: int = 20
+    prune_until: float = 0.5
+    prune_bits: float = 200.0
+    first_share: float = 0.25
+    noise_from: float = 0.6
+    noise_every: int = 25
+    rate_every: int = 4
+    decay: float = 0.02
+    weigh_views: int = 3
+    rates: Rates = field(default_factory=Rates)
+
+
+@dataclass(frozen=True)
+class State:
+    """How far training is: share done, splats, bytes that the coder counted last, PSNR of the recent views in dB."""
+
+    share: float
+    splats: int
+    size_bytes: int
+    psnr: float
+
+
+class Diverged(GSCompressError):
+    """The loss is no finite number any more; `scene` is the student as it was at the last review, None before the first."""
+
+    def __init__(self, iteration: int, scene: Scene | None):
+        super().__init__(f"training: expected a finite loss, found none by iteration {iteration}; try fewer iterations or a larger lambda")
+        self.scene = scene
+
+
+class Distiller:
+    """A student of a scene, for files at one slope.
+
+    Args:
+        encoder: the teacher with its views; its `images` are what the student should give.
+        slope: lambda, distortion per bit, as for `Encoder.encode`.
+        schedule: how long and how.
+        device: "cuda" trains with gsplat.
+    """
+
+    def __init__(self, encoder: Encoder, slope: float, schedule: Schedule, device: str = "cpu"):
+        self.encoder, self.slope, self.schedule = encoder, slope, schedule
+        m = encoder.measured
+        self.views = Views(m.cameras, m.images, m.importance, device)
+        self.distance = float(np.median(np.linalg.norm(encoder.scene.means - encoder.weights.view_centre, axis=1)))
+        start = encoder.scene.select(encoder.rows(slope * schedule.prune_bits * schedule.first_share / PRUNE_BITS))
+        self.student = Student(start, schedule.rates, self.distance, device)
+        self.iteration = 0
+        self._bits: BitModel | None = None
+        self._rate: dict[str, Tensor] = {}
+        self._noise: dict[str, Tensor] = {}
+        self._coder: Encoder | None = None
+        self._good: Scene | None = None
+        self._size_bytes, self._error = 0, math.nan
+
+    @property
+    def review_every(self) -> int:
+        """Iterations between two reviews."""
+        return max(1, self.schedule.iterations // self.schedule.reviews)
+
+    def run(
+        self, progress: Callable[[State], None] = lambda state: None, keep: Callable[[dict], None] = lambda state: None
+    ) -> Scene:
+        """Trains to the end.
+
+        Args:
+            progress: called after every iteration.
+            keep: called at every review with what `load` takes.
+
+        Raises:
+            Diverged: the loss is not finite.
+        """
+        s = self.schedule
+        while self.iteration < s.iterations:
+            if self.iteration % self.review_every == 0:
+                keep(self.state())
+                self._review()
+            self._step()
+            self.iteration += 1
+            if not math.isfinite(self._error):
+                raise Diverged(self.iteration, self._good)
+            progress(State(self.iteration / s.iterations, len(self.student), self._size_bytes, self.psnr))
+        return self.student.scene()
+
+    @property
+    def psnr(self) -> float:
+        """dB, of the views of late, before anything is rounded."""
+        return -10 * math.log10(max(self._error / self.encoder.weights.samples, 1e-10))
+
+    def _review(self) -> None:
+        """Weighs every Gaussian, drops the least, and has the rest coded, so that their bits are known."""
+        s, share = self.schedule, self.iteration / self.schedule.iterations
+        self._good = self._sound()
+        coder = self.encoder.of_student(self.student.scene(), s.weigh_views)
+        if 0 < share <= s.prune_until:
+            ramp = s.first_share + (1 - s.first_share) * min(1.0, (self.iteration + self.review_every) / (s.prune_until * s.iterations))
+            stays = coder.weights.energy > self.slope * s.prune_bits * ramp
+            if stays.any() and not stays.all():
+                rows = np.flatnonzero(stays)
+                self.student.keep(torch.as_tensor(rows, device=self.student.device))
+                coder = coder.selected(rows)
+        self._coder = coder
+        self._code()
+
+    def _code(self) -> None:
+        """Has the student coded: what it costs, and from `noise_from` on what is left of it."""
+        assert self._coder is not None
+        scene = self._sound()
+        draft, predictor, run = self._coder.code(scene, self.slope)
+        self._bits = BitModel(draft, predictor, run.bits, self.student.tensors)
+        self._rate, self._noise = {}, {}
+        if self.iteration >= self.schedule.noise_from * self.schedule.iterations:
+            file = draft.file(run, draft.basis.shape[0], predictor, np.arange(len(scene)))
+            left = tensors_of(aligned(scene, file.decode(), file.order), self.student.device)
+            self._noise = {name: left[name] - own.detach() for name, own in self.student.tensors.items() if name != "sh_rest"}
+        self._size_bytes = int(run.bits.sum() / 8)
+
+    def _sound(self) -> Scene:
+        """The student, if all of it is finite."""
+        scene = self.student.scene()
+        if not scene.finite().all():
+            raise Diverged(self.iteration, self._good)
+        return scene
+
+    def _step(self) -> None:
+        s, student = self.schedule, self.student
+        if self._noise and self.iteration % s.noise_every == 0 and self.iteration % self.review_every:
+            self._code()
+        assert self._bits is not None
+        seen = {name: t + self._noise[name] if name in self._noise else t for name, t in student.tensors.items()}
+        if self._noise:
+            seen["sh_rest"] = self._bits.harmonics.rounded(student.tensors["sh_rest"])
+        errors = [self.views.error(seen, self.views.draw(), student.antialiased) for _ in range(s.batch)]
+        loss = torch.stack(errors).mean()
+        loss.backward()
+        if self.iteration % s.rate_every == 0 or not self._rate:
+            self._rate = self._bits.gradients(student.tensors)
+        student.add_gradients(self._rate, self.slope)
+        student.step(s.decay ** (self.iteration / s.iterations))
+        found = float(loss.detach())
+        self._error = found if math.isnan(self._error) else self._error + 0.05 * (found - self._error)
+
+    def state(self) -> dict:
+        """What `load` takes. Complete at a review only: what a review finds out is not in it."""
+        return {"iteration": self.iteration, "student": self.student.state(), "views": self.views.state(), "error": self._error}
+
+    def load(self, state: dict) -> None:
+        """Goes on from the `state` of a distiller of the same scene, slope and schedule."""
+        self.iteration, self._error = state["iteration"], state["error"]
+        self.student.load(state["student"])
+        self.views.load(state["views"])

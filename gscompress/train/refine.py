@@ -1,0 +1,199 @@
+"""`refine`: a smaller file of the same look, by training against renders of the scene itself."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..cameras import Camera
+from ..config import CompressOptions, RefineOptions
+from ..draft import Encoded
+from ..encoder import Encoder, plan
+from ..errors import InputError, MissingExtra
+from ..rate import PSNR_SLACK, search
+from ..scene import Scene
+from ..version import VERSION
+
+try:
+    import torch
+except ImportError as error:
+    raise MissingExtra("torch", "train", "refining") from error
+from .distill import Distiller, Diverged, Schedule, State
+from .rounding import Rounder
+
+SETTLING = 6
+"""Tries to land on a target."""
+DECIBEL_PER_OCTAVE = -1.4
+"""PSNR over lambda of a trained scene, about."""
+OCTAVES_PER_SIZE_OCTAVE = 4.5
+"""Lambda over size of a trained scene, about: all its splats stay."""
+SIZE_SLACK, REFINED_PSNR_SLACK = 0.01, 0.2
+GAIN = 0.62
+"""A refined file's size over the closed form's, about."""
+ROUNDING_SHARE = 0.4
+"""Iterations of the rounding over those of the training."""
+
+
+@dataclass(frozen=True)
+class Refined:
+    """What `refine_scene` made.
+
+    Attributes:
+        data: the file.
+        splats_in, splats_out: Gaussians of the input and of the file.
+        sh_degree: of the file.
+        lambda_: what was minimised is mean squared error + lambda_ * bits per input Gaussian.
+        psnr: dB, mean over views of the file's renders against the input's.
+        iterations: steps of training that were made.
+        seconds: of the training.
+        trained: False where the closed form was no larger at equal quality, and is what `data` holds.
+        stopped: why training ended early, else None.
+    """
+
+    data: bytes
+    splats_in: int
+    splats_out: int
+    sh_degree: int
+    lambda_: float
+    psnr: float
+    iterations: int
+    seconds: float
+    trained: bool
+    stopped: str | None
+
+
+def refine_scene(
+    scene: Scene,
+    options: RefineOptions,
+    cameras: Sequence[Camera] | None = None,
+    *,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    progress: Callable[[str, State], None] = lambda stage, state: None,
+) -> Refined:
+    """Trains a student of `scene` and writes it to a file.
+
+    Ctrl-C (KeyboardInterrupt) while training ends it, and the file is made of what there is.
+
+    Args:
+        scene: the teacher; finite values only.
+        options: what to aim at, and for how long.
+        cameras: views that matter most; None to synthesise all.
+        checkpoint: a file to keep the state of the training in; removed at the end.
+        resume: go on from `checkpoint`, with the same scene, options and cameras, to the same result.
+        progress: called with the stage's name and how far it is.
+
+    Raises:
+        InputError: an unusable scene, or a target that can not be reached.
+        Diverged: before there was anything to fall back on.
+    """
+    if len(scene) == 0:
+        raise InputError("scene: expected at least one Gaussian, found none")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    encoder = Encoder.open(scene, plan("normal", len(scene)), cameras, lambda share: None)
+    slope = _slope(encoder, options)
+    start = time.perf_counter()
+    schedule = Schedule(iterations=options.iterations)
+    trainer = Distiller(encoder, slope, schedule, device)
+    if resume and checkpoint is not None and checkpoint.exists():
+        trainer.load(torch.load(checkpoint, map_location=device, weights_only=False))
+    stopped = None
+    deadline = math.inf if options.minutes is None else start + 60 * options.minutes
+
+    def tell(state: State) -> None:
+        progress("training", state)
+        if time.perf_counter() > deadline:
+            raise _TimeUp
+
+    def keep(state: dict) -> None:
+        if checkpoint is not None:
+            part = checkpoint.with_name(checkpoint.name + ".part")
+            torch.save(state, part)
+            part.replace(checkpoint)
+
+    try:
+        student = trainer.run(tell, keep)
+    except (KeyboardInterrupt, _TimeUp) as stop:
+        student, stopped = trainer.student.scene(), "interrupted" if isinstance(stop, KeyboardInterrupt) else "out of time"
+    except Diverged as failure:
+        if failure.scene is None:
+            raise
+        student, stopped = failure.scene, str(failure)
+    seconds = time.perf_counter() - start
+    rounder = Rounder(encoder.of_student(student), trainer.views, replace(schedule.rates), trainer.distance)
+    about = {"encoder": f"gscompress {VERSION}", "splats_in": len(scene), "iterations": trainer.iteration}
+    steps = round(ROUNDING_SHARE * trainer.iteration)
+    file = _settle(rounder, slope, steps, options, about, lambda share: progress("rounding", State(share, len(student), 0, trainer.psnr)))
+    trained = file is not None
+    if file is None:  # too little training for the target: the closed form has to do
+        aims = CompressOptions(quality=None, target_size=options.target_size, target_psnr=options.target_psnr)
+        file = search(encoder, aims, about, lambda share: None)
+    elif file.psnr is not None:
+        closed = encoder.judge(encoder.encode(encoder.slope(file.psnr), encoder.iterations, lambda share: None))
+        if closed.psnr is not None and closed.psnr >= file.psnr and len(closed.pack(about)) <= len(file.pack(about)):
+            file, trained = closed, False
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    assert file.psnr is not None
+    return Refined(
+        file.pack(about), len(scene), len(file.order), scene.sh_degree, slope * len(scene) / encoder.weights.samples, file.psnr,
+        trainer.iteration, seconds, trained, stopped,
+    )  # fmt: skip
+
+
+class _TimeUp(Exception):
+    """The minutes that the user gave are over."""
+
+
+def _slope(encoder: Encoder, options: RefineOptions) -> float:
+    """Lambda in distortion per bit."""
+    if options.target_psnr is not None:
+        return encoder.slope(options.target_psnr)
+    if options.target_size is not None:
+        return _slope_of_size(encoder, options.target_size / GAIN)
+    return options.lambda_ * encoder.weights.samples / len(encoder.scene)
+
+
+def _slope_of_size(encoder: Encoder, size_bytes: float) -> float:
+    """Where the closed form without its colour fit has about this size."""
+    low, high = encoder.slope(65.0), encoder.slope(15.0)
+    for _ in range(7):
+        middle = math.sqrt(low * high)
+        file = encoder.encode(middle, 0, lambda share: None)
+        low, high = (middle, high) if len(file.pack({})) > size_bytes else (low, middle)
+    return math.sqrt(low * high)
+
+
+def _settle(
+    rounder: Rounder, slope: float, steps: int, options: RefineOptions, about: dict, progress: Callable[[float], None]
+) -> Encoded | None:
+    """The file at `slope`, or at the one near it that meets the target; None where none does."""
+    octaves, best = math.log2(slope), None
+    size, psnr = options.target_size, options.target_psnr
+    if size is not None:
+        for _ in range(SETTLING):  # cheap steps first: without making up for the rounding
+            octaves += OCTAVES_PER_SIZE_OCTAVE * math.log2(rounder.size(2**octaves) / (size * (1 - SIZE_SLACK / 2)))
+    for attempt in range(SETTLING):
+        file = rounder.encoder.judge(rounder.file(2**octaves, steps))
+        progress((attempt + 1) / SETTLING)
+        found = len(file.pack(about))
+        assert file.psnr is not None
+        if size is None and psnr is None:
+            return file
+        if size is not None:
+            if found <= size and (best is None or found > len(best.pack(about))):
+                best = file
+            if (1 - SIZE_SLACK) * size < found <= size:
+                return file
+            octaves += OCTAVES_PER_SIZE_OCTAVE * math.log2(found / (size * (1 - SIZE_SLACK / 2)))
+        elif psnr is not None:
+            over = file.psnr - psnr
+            if over >= 0 and (best is None or found < len(best.pack(about))):
+                best = file
+            if 0 <= over <= REFINED_PSNR_SLACK:
+                return file
+            octaves += (PSNR_SLACK / 3 - over) / DECIBEL_PER_OCTAVE
+    return best

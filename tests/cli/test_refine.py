@@ -1,0 +1,59 @@
+"""gscompress refine."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+from training_for_tests import PLAN, teacher
+
+import gscompress
+from gscompress.train import refine
+
+from .conftest import Run
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(refine, "plan", lambda effort, splats: PLAN)
+    path = tmp_path / "scene.ply"
+    teacher(300).save(path)
+    return path
+
+
+def test_a_file_a_log_and_one_object(scene: Path, run: Run):
+    log = scene.with_name("log.csv")
+    done = run("refine", scene, "--lambda", "5e-5", "--iterations", 30, "--log", log, "--json")
+    assert done.code == 0
+    report = json.loads(done.out)
+    output = scene.with_suffix(".gsz")
+    assert report["output"] == str(output)
+    assert report["output_bytes"] == output.stat().st_size
+    assert report["splats_out"] == len(gscompress.load(output)) < report["splats_in"] == 300
+    assert report["lambda"] == pytest.approx(5e-5)
+    assert log.read_text().startswith("seconds,share,splats,bytes,psnr\n")
+    assert not list(scene.parent.glob("*.checkpoint*"))
+    again = run("refine", scene, "--iterations", 30)
+    assert again.code == 2
+    assert "exists already" in again.err
+
+
+def test_words(scene: Path, run: Run):
+    done = run("refine", scene, "--lambda", "5e-5", "--iterations", 20)
+    assert done.code == 0
+    for word in ("size", "splats", "PSNR", "20 iterations"):
+        assert word in done.out
+
+
+def test_without_torch(scene: Path, run: Run, monkeypatch: pytest.MonkeyPatch):
+    for name in [n for n in sys.modules if n.startswith(("gscompress.train.", "gscompress.render.rasterization"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    done = run("refine", scene)
+    assert done.code == 2
+    assert "gscompress[train]" in done.err

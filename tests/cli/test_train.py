@@ -1,0 +1,137 @@
+"""gscompress train: files, report, interruptions, and what is refused."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from photographs_for_tests import colmap_of_shapes
+
+import gscompress
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("gsplat")
+pytest.importorskip("PIL")
+
+from gscompress.train.splatting import SplatTrainer  # noqa: E402
+
+BRIEF = ("--effort", "fast", "--iterations", 60)
+LONGER = ("--effort", "fast", "--iterations", 200)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Of torch, whose threads only wait for each other on tensors so small."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A COLMAP folder of the generated scene."""
+    folder = tmp_path_factory.mktemp("data") / "shapes"
+    colmap_of_shapes(folder)
+    return folder
+
+
+def interrupted_at(monkeypatch: pytest.MonkeyPatch, iteration: int) -> None:
+    """From now on, Ctrl-C comes in the middle of an iteration."""
+    step = SplatTrainer._step
+
+    def interrupting(self: SplatTrainer) -> None:
+        if self.iteration == iteration:
+            os.kill(os.getpid(), signal.SIGINT)
+        step(self)
+
+    monkeypatch.setattr(SplatTrainer, "_step", interrupting)
+
+
+def test_files_and_report(run, data, tmp_path):
+    outcome = run("train", data, "-o", tmp_path / "a.gsz", "--ply", tmp_path / "a.ply", *BRIEF, "--json")
+    assert outcome.code == 0, outcome.err
+    report = outcome.json
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.csv", "a.gsz", "a.ply"]
+    scene, small = gscompress.load(tmp_path / "a.ply"), gscompress.load(tmp_path / "a.gsz")
+    assert (report["splats"], report["splats_out"], report["sh_degree"]) == (len(scene), len(small), 3)
+    assert (report["train_views"], report["test_views"], report["width"], report["height"]) == (14, 2, 64, 48)
+    assert (report["iterations"], report["preset"]) == (60, "3dgs")
+    assert report["output_bytes"] == (tmp_path / "a.gsz").stat().st_size < report["ply_bytes"] == (tmp_path / "a.ply").stat().st_size
+    assert report["psnr"] > 10
+    assert abs(report["psnr_compressed"] - report["psnr"]) < 3
+    assert 0 < report["ssim_compressed"] <= 1
+    assert 0 < report["training_seconds"] < report["seconds"]
+    rows = np.loadtxt(tmp_path / "a.csv", delimiter=",", skiprows=1)
+    assert rows[:, 0].tolist() == list(range(1, 61))
+    assert rows[-1, 4] == len(scene)
+    run("train", data, "-o", tmp_path / "a.gsz", *BRIEF).failed_in_one_line("a.gsz", "exists already")
+    outcome = run("train", data, "-o", tmp_path / "b.gsz", *BRIEF, "--test-every", 0, "--target-size", "9kB")
+    assert outcome.code == 0, outcome.err
+    assert "tested  no photographs" in outcome.out
+    assert "16 photographs of 64 x 48 px, 60 iterations" in outcome.out
+    assert (tmp_path / "b.gsz").stat().st_size <= 9000
+    assert not (tmp_path / "b.ply").exists()
+
+
+def test_ctrl_c_keeps_the_scene_and_resume_ends_alike(run, data, tmp_path, monkeypatch):
+    assert run("train", data, "-o", tmp_path / "a.gsz", "--ply", tmp_path / "a.ply", *BRIEF, "--sh-degree", 1, "--quiet").code == 0
+    command = ("train", data, "-o", tmp_path / "b.gsz", "--ply", tmp_path / "b.ply", "--effort", "fast")
+    with monkeypatch.context() as patch:
+        interrupted_at(patch, 33)
+        outcome = run(*command, "--iterations", 60, "--sh-degree", 1, "--json")
+    assert (outcome.code, outcome.out) == (130, "")
+    assert "b.ply holds the scene of iteration 34; --resume" in outcome.err
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name[0] == "b") == ["b.csv", "b.gsz.checkpoint", "b.ply"]
+    assert len(gscompress.load(tmp_path / "b.ply")) > 0
+    run(*command, "--overwrite", "--resume", "--iterations", 70).failed_in_one_line("--iterations: expected 60", "found 70")
+    run(*command).failed_in_one_line("b.gsz.checkpoint", "--resume", "--overwrite")
+    outcome = run(*command, "--resume")
+    assert outcome.code == 0, outcome.err
+    assert "going on from iteration 34 of 60" in outcome.err
+    for ending in ("ply", "gsz"):
+        assert (tmp_path / f"b.{ending}").read_bytes() == (tmp_path / f"a.{ending}").read_bytes()
+    assert (tmp_path / "b.csv").read_text().count("\n") == 61
+    assert not (tmp_path / "b.gsz.checkpoint").exists()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_run_that_diverges(run, data, tmp_path, monkeypatch):
+    step = SplatTrainer._step
+
+    def diverging(self: SplatTrainer) -> None:
+        if self.iteration == 5:
+            with torch.no_grad():
+                self.params["sh0"].fill_(float("nan"))
+                self.iteration = 99
+        step(self)
+
+    monkeypatch.setattr(SplatTrainer, "_step", diverging)
+    outcome = run("train", data, "-o", tmp_path / "a.gsz", *LONGER)
+    assert outcome.code == 2
+    assert "a.ply holds the scene of iteration 0" in outcome.err
+    assert "diverged" in outcome.err
+    assert len(gscompress.load(tmp_path / "a.ply")) == 630
+    assert not (tmp_path / "a.gsz").exists()
+
+
+def test_what_is_refused(run, data, tmp_path, monkeypatch):
+    out = ("-o", tmp_path / "a.gsz")
+    run("train", tmp_path / "none", *out).failed_in_one_line("none", "no such file")
+    run("train", data, "-o", tmp_path / "a.ply").failed_in_one_line("expected a name ending in .gsz")
+    run("train", data, *out, "--ply", tmp_path / "a.splat").failed_in_one_line("--ply", ".ply")
+    run("train", data, *out, "--resume").failed_in_one_line("a.gsz.checkpoint", "no such file")
+    run("train", data, *out, "--iterations", 0).failed_in_one_line("iterations", "found 0")
+    run("train", data, *out, "--sh-degree", 4).failed_in_one_line("sh_degree", "found 4")
+    run("train", data, *out, "--images", "images_8").failed_in_one_line("images_8")
+    assert run("train", data, *out, "--iterations", 5, "--minutes", 1).code == 2
+    assert run("train", data, *out, "--preset", "other").code == 2
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setitem(sys.modules, "gsplat.strategy", None)
+    monkeypatch.delitem(sys.modules, "gscompress.train.splatting")
+    run("train", data, *out, "--quiet").failed_in_one_line("gscompress[train]")

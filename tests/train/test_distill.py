@@ -1,0 +1,97 @@
+"""Training a student, and rounding it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from training_for_tests import open_encoder, teacher  # noqa: E402
+
+from gscompress.config import CompressOptions  # noqa: E402
+from gscompress.encoder import Encoder  # noqa: E402
+from gscompress.rate import search  # noqa: E402
+from gscompress.scene import Scene  # noqa: E402
+from gscompress.train.distill import Distiller, Diverged, Schedule, State  # noqa: E402
+from gscompress.train.rounding import Rounder  # noqa: E402
+from gscompress.train.student import GROUPS, Rates  # noqa: E402
+
+SCHEDULE = Schedule(iterations=60, reviews=6)
+
+
+@cache
+def opened() -> tuple[Encoder, float]:
+    encoder = open_encoder(teacher())
+    return encoder, encoder.slope(34)
+
+
+def distiller(**changes) -> Distiller:
+    return Distiller(*opened(), replace(SCHEDULE, **changes))
+
+
+def arrays(scene: Scene) -> list[np.ndarray]:
+    return [scene.means, scene.quats, scene.log_scales, scene.opacity_logits, scene.sh]
+
+
+def test_fewer_gaussians_look_better_than_the_best_of_the_teacher():
+    encoder, slope = opened()
+    trainer, seen = distiller(iterations=150, prune_bits=30.0), []
+    student = trainer.run(seen.append)
+    assert len(seen) == 150
+    assert seen[-1].share == 1
+    assert [s.splats for s in seen] == sorted((s.splats for s in seen), reverse=True)
+    assert len(student) == seen[-1].splats < seen[0].splats
+    rounder = Rounder(encoder.of_student(student), trainer.views, Rates(), trainer.distance)
+    plain, rounded = (encoder.judge(rounder.file(slope, n)) for n in (0, 60))
+    assert rounded.psnr > plain.psnr + 0.1  # pyright: ignore[reportOptionalOperand]
+    size = len(rounded.pack({}))
+    closed = search(encoder, CompressOptions(target_size=size), {}, lambda share: None)
+    assert rounded.psnr > closed.psnr  # pyright: ignore[reportOptionalOperand, reportOperatorIssue]
+    assert size == pytest.approx(rounder.size(slope), rel=0.03)
+
+
+def test_a_killed_run_resumes_to_the_same_result():
+    whole, kept = distiller(), []
+    wanted = whole.run(keep=kept.append)
+    assert [state["iteration"] for state in kept] == [0, 10, 20, 30, 40, 50]
+    second = distiller()
+    second.load(kept[3])
+    for a, b in zip(arrays(second.run()), arrays(wanted), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_loss_that_is_no_number_stops_with_the_last_good_scene():
+    trainer = distiller()
+
+    def spoil(state: State) -> None:
+        if trainer.iteration == 21:
+            with torch.no_grad():
+                trainer.student.tensors["sh_constant"].fill_(float("inf"))
+
+    with pytest.raises(Diverged, match="finite loss, found none by iteration 30") as caught:
+        trainer.run(spoil)
+    assert caught.value.scene is not None
+    assert all(np.isfinite(a).all() for a in arrays(caught.value.scene))
+
+
+def test_what_is_rounded_stays_as_it_was_rounded():
+    encoder, slope = opened()
+    trainer = distiller()
+    rounder = Rounder(encoder.of_student(trainer.run()), trainer.views, Rates(), trainer.distance)
+    plain, rounded = (rounder.file(slope, n).decode() for n in (0, 50))
+    np.testing.assert_array_equal(plain.log_scales, rounded.log_scales)
+    np.testing.assert_array_equal(plain.quats, rounded.quats)
+    assert (plain.means != rounded.means).any()
+    assert (plain.sh != rounded.sh).any()
+
+
+def test_every_tensor_learns():
+    trainer = distiller(iterations=1)
+    before = {name: t.detach().clone() for name, t in trainer.student.tensors.items()}
+    trainer.run()
+    for name in GROUPS:
+        assert (trainer.student.tensors[name] != before[name]).any(), name

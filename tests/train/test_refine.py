@@ -1,0 +1,104 @@
+"""The whole refinement: targets, the closed form where it is better, Ctrl-C, a run that was killed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from training_for_tests import PLAN, cameras, teacher  # noqa: E402
+
+import gscompress  # noqa: E402
+from gscompress.config import RefineOptions  # noqa: E402
+from gscompress.errors import InputError  # noqa: E402
+from gscompress.evaluate import compare_scenes  # noqa: E402
+from gscompress.train import refine  # noqa: E402
+from gscompress.train.refine import refine_scene  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(refine, "plan", lambda effort, splats: PLAN)
+
+
+def test_lambda_trades_size_for_quality():
+    scene = teacher()
+    small, large = (refine_scene(scene, RefineOptions(lambda_=value, iterations=60), cameras()) for value in (2e-4, 5e-6))
+    assert len(small.data) < len(large.data)
+    assert small.psnr < large.psnr
+    for made, value in ((small, 2e-4), (large, 5e-6)):
+        decoded = gscompress.decompress(made.data)
+        assert (made.splats_in, made.splats_out) == (len(scene), len(decoded))
+        assert made.psnr == pytest.approx(compare_scenes(scene, decoded, cameras()).psnr, abs=1e-3)
+        assert made.lambda_ == pytest.approx(value)
+        assert (made.iterations, made.stopped) == (60, None)
+
+
+def test_targets():
+    scene = teacher()
+    sized = refine_scene(scene, RefineOptions(target_size=3000, iterations=60), cameras())
+    assert 0.97 * 3000 < len(sized.data) <= 3000
+    alike = refine_scene(scene, RefineOptions(target_psnr=33, iterations=60), cameras())
+    assert 33 <= alike.psnr < 33.5
+
+
+def test_what_training_can_not_reach_the_closed_form_has_to():
+    made = refine_scene(teacher(), RefineOptions(target_psnr=48, iterations=2), cameras())
+    assert not made.trained
+    assert made.psnr >= 48
+
+
+def test_control_c_leaves_a_file():
+    scene, calls = teacher(), []
+
+    def press(stage: str, state: object) -> None:
+        calls.append(stage)
+        if len(calls) == 30:
+            raise KeyboardInterrupt
+
+    made = refine_scene(scene, RefineOptions(lambda_=5e-5, iterations=10_000), cameras(), progress=press)
+    assert made.stopped == "interrupted"
+    assert made.iterations < 40
+    assert len(gscompress.decompress(made.data)) == made.splats_out
+
+
+def test_a_killed_run_goes_on(tmp_path: Path):
+    scene, options = teacher(), RefineOptions(lambda_=5e-5, iterations=60)
+    whole = refine_scene(scene, options, cameras())
+    checkpoint = tmp_path / "state"
+
+    class Killed(BaseException):
+        pass
+
+    def kill(stage: str, state: refine.State) -> None:
+        if state.share > 0.6:
+            raise Killed
+
+    with pytest.raises(Killed):
+        refine_scene(scene, options, cameras(), checkpoint=checkpoint, progress=kill)
+    assert checkpoint.exists()
+    seen = []
+    again = refine_scene(scene, options, cameras(), checkpoint=checkpoint, resume=True, progress=lambda stage, s: seen.append(s.share))
+    assert seen[0] > 0.5
+    assert again.data == whole.data
+    assert not checkpoint.exists()
+
+
+def test_time_runs_out():
+    made = refine_scene(teacher(), RefineOptions(lambda_=5e-5, iterations=10**6, minutes=0.02), cameras())
+    assert made.stopped == "out of time"
+
+
+def test_nothing_can_not_be_refined():
+    with pytest.raises(InputError, match="at least one Gaussian"):
+        refine_scene(teacher().select(slice(0, 0)), RefineOptions())  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    "given", [{"lambda_": 0}, {"target_size": 0}, {"target_psnr": 5}, {"iterations": 0}, {"minutes": 0}, {"target_size": 9, "target_psnr": 40}]
+)
+def test_options_out_of_range(given: dict):
+    with pytest.raises(InputError, match=next(iter(given)).rstrip("_")):
+        RefineOptions(**given)

@@ -90,8 +90,7 @@ class Encoder:
         measured = measure(scene, given + extra, importance, progress)
         if given and not any(image.any() for image in measured.images[: len(given)]):
             raise InputError(f"cameras: expected one that sees the scene, found none among {len(given)}")
-        rarity, prior = (plan.rarity, plan.prior) if given else (plan.rarity_alone, plan.prior_alone)
-        weights = with_prior(scene, measured.weights, measured.views, measured.views_seen, rarity, prior)
+        weights = with_prior(scene, measured.weights, measured.views, measured.views_seen, *_prior(plan, bool(given)))
         return Encoder(scene, plan, measured, weights, tuple(cameras or ()), scene)
 
     @cached_property
@@ -149,17 +148,16 @@ class Encoder:
             stays |= kept(asked, slope)
         return np.flatnonzero(stays)
 
-    def of_student(self, student: Scene, every: int = 1) -> Encoder:
-        """An encoder of another scene that should look like this one; one view in `every` tells what its Gaussians are worth."""
+    def of_student(self, student: Scene) -> Encoder:
+        """An encoder of another scene that should look like this one.
+
+        Every view is rendered, for a Gaussian that only one of them sees must not pass for worthless.
+        """
         m = self.measured
-        some = range(0, len(m.cameras), every)
-        found = measure(student, [m.cameras[i] for i in some], [m.importance[i] for i in some])
-        scale = m.views / found.views
-        w = found.weights
-        own = Weights(w.energy * scale, w.color * scale, w.footprint, w.view_centre, m.weights.samples, m.weights.image_energy)
-        rarity, prior = (self.plan.rarity, self.plan.prior) if self.given else (self.plan.rarity_alone, self.plan.prior_alone)
-        weights = with_prior(student, own, m.views, found.views_seen * scale, rarity, prior)
-        return replace(self, scene=student, measured=replace(m, weights=own, views_seen=found.views_seen * scale), weights=weights)
+        found = measure(student, m.cameras, m.importance)
+        own = replace(found.weights, image_energy=m.weights.image_energy)
+        weights = with_prior(student, own, m.views, found.views_seen, *_prior(self.plan, bool(self.given)))
+        return replace(self, scene=student, measured=replace(m, weights=own, views_seen=found.views_seen), weights=weights)
 
     def selected(self, rows: np.ndarray) -> Encoder:
         """The encoder of some of the scene's Gaussians."""
@@ -187,3 +185,8 @@ def _spread(cameras: list[Camera], count: int) -> list[Camera]:
     if len(cameras) <= count:
         return cameras
     return [cameras[i] for i in np.linspace(0, len(cameras) - 1, count).round().astype(int)]
+
+
+def _prior(plan: Plan, given: bool) -> tuple[float, float]:
+    """Rarity and prior of the plan, with the caller's cameras or without."""
+    return (plan.rarity, plan.prior) if given else (plan.rarity_alone, plan.prior_alone)

@@ -2,7 +2,9 @@
 
     loss = squared error of the renders + lambda * bits
 
-Gaussians that are worth less than their bits go, a few at a time, while the others learn to do their work.
+Gaussians that are worth less than their bits go, a few at a time, while the others learn to do their work. Later on what is
+rendered has the coder's errors in it: those of its last call, for all values but the harmonics, which are rounded straight
+through.
 """
 
 from __future__ import annotations
@@ -40,21 +42,19 @@ class Schedule:
         noise_every: iterations between two calls of the coder for them.
         rate_every: iterations for which one gradient of the bits is used.
         decay: learning rates at the end over those at the start.
-        weigh_views: one view in so many tells what a Gaussian is worth.
         rates: learning rates.
     """
 
     iterations: int = 2000
     batch: int = 1
-    reviews: int = 20
+    reviews: int = 10
     prune_until: float = 0.5
-    prune_bits: float = 200.0
+    prune_bits: float = 250.0
     first_share: float = 0.25
-    noise_from: float = 0.6
+    noise_from: float = 0.5
     noise_every: int = 25
     rate_every: int = 4
-    decay: float = 0.02
-    weigh_views: int = 3
+    decay: float = 0.03
     rates: Rates = field(default_factory=Rates)
 
 
@@ -139,7 +139,7 @@ class Distiller:
         """Weighs every Gaussian, drops the least, and has the rest coded, so that their bits are known."""
         s, share = self.schedule, self.iteration / self.schedule.iterations
         self._good = self._sound()
-        coder = self.encoder.of_student(self.student.scene(), s.weigh_views)
+        coder = self.encoder.of_student(self.student.scene())
         if 0 < share <= s.prune_until:
             ramp = s.first_share + (1 - s.first_share) * min(1.0, (self.iteration + self.review_every) / (s.prune_until * s.iterations))
             stays = coder.weights.energy > self.slope * s.prune_bits * ramp

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -98,8 +99,9 @@ def refine_scene(
     start = time.perf_counter()
     schedule = Schedule(iterations=options.iterations)
     trainer = Distiller(encoder, slope, schedule, device)
+    stamp = _stamp(encoder, slope, schedule)
     if resume and checkpoint is not None and checkpoint.exists():
-        trainer.load(torch.load(checkpoint, map_location=device, weights_only=False))
+        _load(trainer, checkpoint, stamp)
     stopped = None
     deadline = math.inf if options.minutes is None else start + 60 * options.minutes
 
@@ -111,7 +113,7 @@ def refine_scene(
     def keep(state: dict) -> None:
         if checkpoint is not None:
             part = checkpoint.with_name(checkpoint.name + ".part")
-            torch.save(state, part)
+            torch.save({"stamp": stamp, **state}, part)
             part.replace(checkpoint)
 
     try:
@@ -142,6 +144,30 @@ def refine_scene(
         file.pack(about), len(scene), len(file.order), scene.sh_degree, slope * len(scene) / encoder.weights.samples, file.psnr,
         trainer.iteration, seconds, trained, stopped,
     )  # fmt: skip
+
+
+def _stamp(encoder: Encoder, slope: float, schedule: Schedule) -> str:
+    """Tells whether a checkpoint is of this training."""
+    scene, digest = encoder.scene, hashlib.sha256(repr((VERSION, slope, schedule)).encode())
+    for array in (scene.means, scene.quats, scene.log_scales, scene.opacity_logits, scene.sh, encoder.weights.energy):
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _load(trainer: Distiller, checkpoint: Path, stamp: str) -> None:
+    """Goes on from a checkpoint.
+
+    Raises:
+        InputError: it is of another scene, of other options or cameras, or no checkpoint at all.
+    """
+    try:
+        state = torch.load(checkpoint, map_location=trainer.student.device, weights_only=True)
+        found = state["stamp"]
+    except Exception as error:  # whatever torch makes of a file that is not its own
+        raise InputError(f"{checkpoint}: expected a checkpoint of refine, found something else ({type(error).__name__})") from error
+    if found != stamp:
+        raise InputError(f"{checkpoint}: expected a checkpoint of this scene, options and cameras, found another's; remove it to start anew")
+    trainer.load(state)
 
 
 class _TimeUp(Exception):

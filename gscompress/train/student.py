@@ -27,12 +27,12 @@ GEOMETRY = GROUPS[:3]
 class Rates:
     """Adam's steps at the start: `means` in units of the scene's typical distance from its cameras, the others of the values."""
 
-    means: float = 2e-4
-    quats: float = 4e-3
-    log_scales: float = 2e-2
-    opacity_logits: float = 1e-1
-    sh_constant: float = 1e-2
-    sh_rest: float = 2e-3
+    means: float = 1.7e-4
+    quats: float = 3e-3
+    log_scales: float = 1.5e-2
+    opacity_logits: float = 7.5e-2
+    sh_constant: float = 7.5e-3
+    sh_rest: float = 1.5e-3
     betas: tuple[float, float] = (0.9, 0.99)
 
 

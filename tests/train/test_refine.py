@@ -86,6 +86,27 @@ def test_a_killed_run_goes_on(tmp_path: Path):
     assert not checkpoint.exists()
 
 
+@pytest.mark.parametrize("change", ["scene", "options", "nonsense"])
+def test_a_checkpoint_of_something_else_is_refused(change: str, tmp_path: Path):
+    checkpoint, options = tmp_path / "state", RefineOptions(lambda_=5e-5, iterations=30)
+
+    class Killed(BaseException):
+        pass
+
+    def kill(stage: str, state: refine.State) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        refine_scene(teacher(), options, cameras(), checkpoint=checkpoint, progress=kill)
+    if change == "nonsense":
+        checkpoint.write_bytes(b"something")
+    scene = teacher(seed=1) if change == "scene" else teacher()
+    options = RefineOptions(lambda_=5e-5, iterations=31) if change == "options" else options
+    with pytest.raises(InputError, match="expected a checkpoint"):
+        refine_scene(scene, options, cameras(), checkpoint=checkpoint, resume=True)
+    assert checkpoint.exists()
+
+
 def test_time_runs_out():
     made = refine_scene(teacher(), RefineOptions(lambda_=5e-5, iterations=10**6, minutes=0.02), cameras())
     assert made.stopped == "out of time"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import OutputError
 from ..files import atomic_write
 from ..io.camera_files import read_cameras
 from ..loading import read_scene
@@ -34,6 +35,7 @@ hundred thousand Gaussians at most. Ctrl-C ends the training and writes the file
 last review stays in OUT.gsz.checkpoint while training, from where --resume goes on after a crash.
 """
 
+COLUMNS = ("iteration", "seconds", "splats", "bytes", "psnr")
 JSON_KEYS = (
     "input, output, input_bytes, output_bytes, ratio, splats_in, splats_out, sh_degree, lambda, psnr, iterations, "
     "training_seconds, seconds, trained, stopped, peak_memory_bytes"
@@ -46,8 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file(parser, "-o", "--output", help="the file to write (default: IN's name with .gsz)", metavar="OUT.gsz")
     add_refine_options(parser)
     add_file(parser, "--cameras", help=f"views to train and measure with: {CAMERAS_HELP}", metavar="FILE")
-    add_file(parser, "--log", help="write a line of CSV every second: seconds, share, splats, bytes, psnr", metavar="FILE")
-    parser.add_argument("--resume", action="store_true", help="go on from OUT.gsz.checkpoint if it is there")
+    add_file(parser, "--log", help="write a line of CSV every second of training: iteration, seconds, splats, bytes, psnr", metavar="FILE")
+    parser.add_argument("--resume", action="store_true", help="go on from OUT.gsz.checkpoint")
     parser.add_argument("--strict", action="store_true", help="refuse non-finite Gaussians instead of dropping them")
     add_json(parser, JSON_KEYS)
     add_output_flags(parser)
@@ -61,6 +63,7 @@ def run(args: argparse.Namespace) -> None:
     check_gsz(output)
     check_output(output, args.input, args.overwrite)
     settle_process()  # before torch is there
+    from ..train.checkpoint import CsvLog
     from ..train.refine import refine_scene
 
 
@@ -70,13 +73,20 @@ def run(args: argparse.Namespace) -> None:
     if cameras and not args.quiet:
         say_notes(frame_notes(loaded.scene, cameras))
     checkpoint = output.with_name(output.name + ".checkpoint")
-    log = _Log(args.log)
-    with Progress(args.quiet) as progress:
+    if checkpoint.exists() and not (args.resume or args.overwrite):
+        raise OutputError(f"{checkpoint}: is of an unfinished run; --resume goes on with it, --overwrite begins anew")
+    if args.log:
+        check_output(args.log, args.input, args.overwrite or args.resume)
+    with Progress(args.quiet) as progress, CsvLog(args.log, COLUMNS) if args.log else nullcontext() as log:
+        second = 0.0
 
         def tell(stage: str, state: State) -> None:
+            nonlocal second
             rate = f" {format_size(state.size_bytes)}" if state.size_bytes else ""
             progress.update(f"{stage}: {state.splats:,} splats{rate}, {state.psnr:.1f} dB", state.share)
-            log.write(watch.seconds, state)
+            if log is not None and stage == "training" and watch.seconds >= second:
+                second = watch.seconds + 1
+                log.write(state.iteration, watch.seconds, state.splats, state.size_bytes, state.psnr)
 
         done = refine_scene(loaded.scene, options, cameras, checkpoint=checkpoint, resume=args.resume, progress=tell)
     size = atomic_write(output, done.data, args.overwrite)
@@ -99,19 +109,3 @@ def run(args: argparse.Namespace) -> None:
         print(f"  splats  {report['splats_in']:,} -> {report['splats_out']:,}, SH degree {report['sh_degree']}, lambda {done.lambda_:.3g}")
         print(f"  PSNR    {done.psnr:.2f} dB against renders of the input")
         print(f"  took    {report['seconds']:.1f} s, {done.iterations} iterations of training in {done.seconds:.1f} s")
-
-
-class _Log:
-    """A CSV of the training, a line a second; nothing without a path."""
-
-    def __init__(self, path: Path | None) -> None:
-        self._file = path.open("w", encoding="utf-8", buffering=1) if path else None
-        self._next = 0.0
-        if self._file:
-            self._file.write("seconds,share,splats,bytes,psnr\n")
-
-    def write(self, seconds: float, state: State) -> None:
-        now = time.monotonic()
-        if self._file and now >= self._next:
-            self._next = now + 1
-            self._file.write(f"{seconds:.1f},{state.share:.4f},{state.splats},{state.size_bytes},{state.psnr:.3f}\n")

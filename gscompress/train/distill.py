@@ -60,8 +60,9 @@ class Schedule:
 
 @dataclass(frozen=True)
 class State:
-    """How far training is: share done, splats, bytes that the coder counted last, PSNR of the recent views in dB."""
+    """How far training is: iterations and share done, splats, bytes that the coder counted last, PSNR of the recent views in dB."""
 
+    iteration: int
     share: float
     splats: int
     size_bytes: int
@@ -127,7 +128,7 @@ class Distiller:
             self.iteration += 1
             if not math.isfinite(self._error):
                 raise Diverged(self.iteration, self._good)
-            progress(State(self.iteration / s.iterations, len(self.student), self._size_bytes, self.psnr))
+            progress(State(self.iteration, self.iteration / s.iterations, len(self.student), self._size_bytes, self.psnr))
         return self.student.scene()
 
     @property

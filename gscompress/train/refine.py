@@ -22,6 +22,7 @@ try:
     import torch
 except ImportError as error:
     raise MissingExtra("torch", "train", "refining") from error
+from .checkpoint import read_checkpoint, write_checkpoint
 from .distill import Distiller, Diverged, Schedule, State
 from .rounding import Rounder
 
@@ -84,11 +85,12 @@ def refine_scene(
         options: what to aim at, and for how long.
         cameras: views that matter most; None to synthesise all.
         checkpoint: a file to keep the state of the training in; removed at the end.
-        resume: go on from `checkpoint`, with the same scene, options and cameras, to the same result.
+        resume: go on from `checkpoint`, which is there, with the same scene, options and cameras, to the same result.
         progress: called with the stage's name and how far it is.
 
     Raises:
-        InputError: an unusable scene, or a target that can not be reached.
+        InputError: an unusable scene, a target that can not be reached, or a checkpoint that is not there or of another training.
+        Corrupt: the checkpoint is none.
         Diverged: before there was anything to fall back on.
     """
     if len(scene) == 0:
@@ -100,7 +102,7 @@ def refine_scene(
     schedule = Schedule(iterations=options.iterations)
     trainer = Distiller(encoder, slope, schedule, device)
     stamp = _stamp(encoder, slope, schedule)
-    if resume and checkpoint is not None and checkpoint.exists():
+    if resume and checkpoint is not None:
         _load(trainer, checkpoint, stamp)
     stopped = None
     deadline = math.inf if options.minutes is None else start + 60 * options.minutes
@@ -112,9 +114,7 @@ def refine_scene(
 
     def keep(state: dict) -> None:
         if checkpoint is not None:
-            part = checkpoint.with_name(checkpoint.name + ".part")
-            torch.save({"stamp": stamp, **state}, part)
-            part.replace(checkpoint)
+            write_checkpoint(checkpoint, {"stamp": stamp, **state})
 
     try:
         student = trainer.run(tell, keep)
@@ -128,7 +128,7 @@ def refine_scene(
     rounder = Rounder(encoder.of_student(student), trainer.views, replace(schedule.rates), trainer.distance)
     about = {"encoder": f"gscompress {VERSION}", "splats_in": len(scene), "iterations": trainer.iteration}
     steps = round(ROUNDING_SHARE * trainer.iteration)
-    file = _settle(rounder, slope, steps, options, about, lambda share: progress("rounding", State(share, len(student), 0, trainer.psnr)))
+    file = _settle(rounder, slope, steps, options, about, lambda share: progress("rounding", State(trainer.iteration, share, len(student), 0, trainer.psnr)))
     trained = file is not None
     if file is None:  # too little training for the target: the closed form has to do
         aims = CompressOptions(quality=None, target_size=options.target_size, target_psnr=options.target_psnr)
@@ -158,14 +158,11 @@ def _load(trainer: Distiller, checkpoint: Path, stamp: str) -> None:
     """Goes on from a checkpoint.
 
     Raises:
-        InputError: it is of another scene, of other options or cameras, or no checkpoint at all.
+        InputError: it is of another scene, or of other options or cameras.
+        Corrupt: it is no checkpoint.
     """
-    try:
-        state = torch.load(checkpoint, map_location=trainer.student.device, weights_only=True)
-        found = state["stamp"]
-    except Exception as error:  # whatever torch makes of a file that is not its own
-        raise InputError(f"{checkpoint}: expected a checkpoint of refine, found something else ({type(error).__name__})") from error
-    if found != stamp:
+    state = read_checkpoint(checkpoint)
+    if state.get("stamp") != stamp:
         raise InputError(f"{checkpoint}: expected a checkpoint of this scene, options and cameras, found another's; remove it to start anew")
     trainer.load(state)
 

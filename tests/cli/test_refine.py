@@ -36,7 +36,7 @@ def test_a_file_a_log_and_one_object(scene: Path, run: Run):
     assert report["output_bytes"] == output.stat().st_size
     assert report["splats_out"] == len(gscompress.load(output)) < report["splats_in"] == 300
     assert report["lambda"] == pytest.approx(5e-5)
-    assert log.read_text().startswith("seconds,share,splats,bytes,psnr\n")
+    assert log.read_text().startswith("iteration,seconds,splats,bytes,psnr\n")
     assert not list(scene.parent.glob("*.checkpoint*"))
     again = run("refine", scene, "--iterations", 30)
     assert again.code == 2

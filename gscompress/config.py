@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from .errors import InputError
 
 EFFORTS = ("fast", "normal", "max")
+PSNR_RANGE = (10.0, 70.0)
+"""Of targets, dB."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class CompressOptions:
             raise InputError(f"quality: expected 1 to 100, found {self.quality:g}")
         if self.target_size is not None and self.target_size < 1:
             raise InputError(f"target_size: expected a positive number of bytes, found {self.target_size}")
-        if self.target_psnr is not None and not 10 <= self.target_psnr <= 70:
+        if self.target_psnr is not None and not PSNR_RANGE[0] <= self.target_psnr <= PSNR_RANGE[1]:
             raise InputError(f"target_psnr: expected 10 to 70 dB, found {self.target_psnr:g}")
         if self.effort not in EFFORTS:
             raise InputError(f"effort: expected {', '.join(EFFORTS)}, found {self.effort}")
@@ -60,7 +62,7 @@ class RefineOptions:
             raise InputError(f"lambda: expected a number between 0 and 1, found {self.lambda_:g}")
         if self.target_size is not None and self.target_size < 1:
             raise InputError(f"target_size: expected a positive number of bytes, found {self.target_size}")
-        if self.target_psnr is not None and not 10 <= self.target_psnr <= 70:
+        if self.target_psnr is not None and not PSNR_RANGE[0] <= self.target_psnr <= PSNR_RANGE[1]:
             raise InputError(f"target_psnr: expected 10 to 70 dB, found {self.target_psnr:g}")
         if self.iterations < 1:
             raise InputError(f"iterations: expected 1 or more, found {self.iterations}")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import OutputError
+from ..errors import InputError, OutputError
 from ..files import atomic_write
 from ..io.camera_files import read_cameras
 from ..loading import read_scene
 from ..render.frames import frame_notes
 from ..train.process import settle_process
 from .arguments import CAMERAS_HELP, FILE_HELP, add_file, add_json, add_output_flags, check_gsz, renamed
+from .interrupts import interrupts
 from .options import add_refine_options, refine_options
 from .output import Progress, Stopwatch, check_output, peak_memory_bytes, print_json, say_notes
 from .sizes import format_size
@@ -28,7 +29,7 @@ examples:
   gscompress refine scene.ply
   gscompress refine scene.ply -o small.gsz --target-size 1MB --cameras cameras.json
   gscompress refine scene.ply --target-psnr 40 --iterations 6000
-  gscompress refine scene.ply --minutes 5 --resume
+  gscompress refine scene.ply --minutes 5
 
 Needs torch: pip install 'gscompress[train]'. With a CUDA GPU, gsplat trains; else the CPU does, which is for scenes of a few
 hundred thousand Gaussians at most. Ctrl-C ends the training and writes the file of what there is by then; the state of the
@@ -48,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file(parser, "-o", "--output", help="the file to write (default: IN's name with .gsz)", metavar="OUT.gsz")
     add_refine_options(parser)
     add_file(parser, "--cameras", help=f"views to train and measure with: {CAMERAS_HELP}", metavar="FILE")
-    add_file(parser, "--log", help="write a line of CSV every second of training: iteration, seconds, splats, bytes, psnr", metavar="FILE")
+    add_file(parser, "--log", help="a new file for a line of CSV every second of training: iteration, seconds, splats, bytes, psnr", metavar="FILE")
     parser.add_argument("--resume", action="store_true", help="go on from OUT.gsz.checkpoint")
     parser.add_argument("--strict", action="store_true", help="refuse non-finite Gaussians instead of dropping them")
     add_json(parser, JSON_KEYS)
@@ -76,12 +77,19 @@ def run(args: argparse.Namespace) -> None:
     if checkpoint.exists() and not (args.resume or args.overwrite):
         raise OutputError(f"{checkpoint}: is of an unfinished run; --resume goes on with it, --overwrite begins anew")
     if args.log:
-        check_output(args.log, args.input, args.overwrite or args.resume)
-    with Progress(args.quiet) as progress, CsvLog(args.log, COLUMNS) if args.log else nullcontext() as log:
+        check_output(args.log, args.input, args.overwrite)
+        if any(path and args.log.absolute() == path.absolute() for path in (output, checkpoint, args.cameras)):
+            raise InputError(f"--log: expected a file of its own, found {args.log}")
+    with Progress(args.quiet) as progress, ExitStack() as stack:
+        log = stack.enter_context(CsvLog(args.log, COLUMNS)) if args.log else None
         second = 0.0
+        asked = stack.enter_context(interrupts())
 
         def tell(stage: str, state: State) -> None:
             nonlocal second
+            if asked:
+                asked.clear()  # the next one interrupts the rounding
+                raise KeyboardInterrupt
             rate = f" {format_size(state.size_bytes)}" if state.size_bytes else ""
             progress.update(f"{stage}: {state.splats:,} splats{rate}, {state.psnr:.1f} dB", state.share)
             if log is not None and stage == "training" and watch.seconds >= second:
@@ -90,10 +98,11 @@ def run(args: argparse.Namespace) -> None:
 
         done = refine_scene(loaded.scene, options, cameras, checkpoint=checkpoint, resume=args.resume, progress=tell)
     size = atomic_write(output, done.data, args.overwrite)
+    checkpoint.unlink(missing_ok=True)
     if done.stopped:
         say_notes([f"training ended early: {done.stopped}"], args.quiet)
     if not done.trained:
-        say_notes(["training brought nothing here: the file is the closed form's, which is no larger at equal quality"], args.quiet)
+        say_notes(["the file is the closed form's, which so much training does not beat here"], args.quiet)
     report = {
         "input": args.input, "output": output, "input_bytes": loaded.size_bytes, "output_bytes": size,
         "ratio": loaded.size_bytes / size, "splats_in": len(loaded.scene) + loaded.dropped_rows, "splats_out": done.splats_out,

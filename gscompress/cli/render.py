@@ -44,6 +44,8 @@ is rendered antialiased.
 """
 
 DEFAULT_FRAMES = 120
+DEFAULT_FPS = 30.0
+MAX_FRAMES = 100_000
 DEFAULT_SIZE = (960, 540)
 MAX_NAME = 100
 IMAGE_ENDING = re.compile(r"\.(jpe?g|png|tiff?|bmp|webp|exr|heic)$", re.IGNORECASE)
@@ -63,8 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the cameras of FILE as they are, a circle around what they look at, or a smooth path through them "
         "(default: given with --cameras, else orbit, around the scene)",
     )  # fmt: skip
-    parser.add_argument("--frames", type=positive, metavar="N", help=f"views of an orbit or a path (default: {DEFAULT_FRAMES})")
-    parser.add_argument("--fps", type=_fps, default=30.0, metavar="N", help="frames a second of the video (default: 30)")
+    parser.add_argument("--frames", type=_frames, metavar="N", help=f"views of an orbit or a path (default: {DEFAULT_FRAMES})")
+    parser.add_argument("--fps", type=_fps, metavar="N", help=f"frames a second of the video (default: {DEFAULT_FPS:g})")
     parser.add_argument(
         "--size", type=_size, metavar="WxH",
         help=f"px (default: the cameras' own, or {DEFAULT_SIZE[0]}x{DEFAULT_SIZE[1]} without --cameras)",
@@ -85,8 +87,6 @@ def run(args: argparse.Namespace) -> None:
     """Renders, writes, and says what came of it."""
     watch = Stopwatch()
     path = _checked_path(args)
-    if args.output:
-        _make_folder(args.output)
     if args.video:
         check_video(args.video)
         check_output(args.video, args.scene, args.overwrite)
@@ -99,13 +99,14 @@ def run(args: argparse.Namespace) -> None:
     cameras = _views(scene, given, path, args)
     names = [f"{name}.{args.format}" for name in safe_names(cameras)]
     if args.output:
-        _check_names(args.output, names, args.overwrite)
+        _check_names(args.output, names, args.video, args.overwrite)
+        _make_folder(args.output)
     degree = None if args.sh_degree is None else min(args.sh_degree, scene.sh_degree)
     rendering = Stopwatch()
     images = render_each(scene, cameras, backend=backend, sh_degree=degree, background=args.background)
     first = cameras[0]
     with Progress(args.quiet) as progress, contextlib.ExitStack() as stack:
-        video = stack.enter_context(open_video(args.video, first.width, first.height, args.fps)) if args.video else None
+        video = stack.enter_context(open_video(args.video, first.width, first.height, args.fps or DEFAULT_FPS)) if args.video else None
         for done, (name, made) in enumerate(zip(names, images, strict=True), start=1):
             if args.output:
                 atomic_write(args.output / name, _encoded(made.image, args.format), args.overwrite)
@@ -124,7 +125,7 @@ def run(args: argparse.Namespace) -> None:
     if args.json:
         print_json(**report)
     elif not args.quiet:
-        _summarise(report, args.fps, each)
+        _summarise(report, args.fps or DEFAULT_FPS, each)
 
 
 def _checked_path(args: argparse.Namespace) -> str:
@@ -133,6 +134,8 @@ def _checked_path(args: argparse.Namespace) -> str:
     Raises:
         InputError: flags that do not go together.
     """
+    if args.fps and not args.video:
+        raise InputError("--fps: expected --video as well, found none")
     if not (args.output or args.video):
         raise InputError("-o, --video: expected at least one of them, found neither")
     path = args.path or ("given" if args.cameras else "orbit")
@@ -182,8 +185,10 @@ def _make_folder(folder: Path) -> None:
         raise OutputError(f"{folder}: cannot take images ({getattr(error, 'strerror', None) or error})") from error
 
 
-def _check_names(folder: Path, names: list[str], overwrite: bool) -> None:
-    """Refuses, before any image is made, a folder that has one of the name already (without `overwrite`)."""
+def _check_names(folder: Path, names: list[str], video: Path | None, overwrite: bool) -> None:
+    """Refuses, before any image is made, a folder that has one of the name already (without `overwrite`), or will."""
+    if video is not None and video.absolute() in {(folder / name).absolute() for name in names}:
+        raise InputError(f"--video: expected a name that no image has, found {video}")
     taken = None if overwrite else next((folder / name for name in names if (folder / name).exists()), None)
     if taken is not None:
         raise OutputError(f"{taken}: exists already; --overwrite replaces it")
@@ -205,6 +210,12 @@ def _summarise(report: dict, fps: float, each: float) -> None:
     if report["video"]:
         print(f"  video   {format_size(report['video'].stat().st_size)}, {report['images'] / fps:.1f} s at {fps:g} frames a second")
     print(f"  took    {report['seconds']:.1f} s, {1000 * each:.0f} ms an image")
+
+
+def _frames(text: str) -> int:
+    if (number := positive(text)) > MAX_FRAMES:
+        raise argparse.ArgumentTypeError(f"expected at most {MAX_FRAMES}, found {text!r}")
+    return number
 
 
 def _fps(text: str) -> float:

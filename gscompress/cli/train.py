@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import signal
 import time
-from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +17,7 @@ from ..train.process import settle_process
 from ..train.score import PhotoScores, score
 from ..train.splatting_options import SplattingOptions
 from .arguments import add_file, add_json, add_output_flags, check_gsz, renamed
+from .interrupts import interrupts
 from .options import add_compress_options, compress_options, positive
 from .output import Progress, Stopwatch, check_output, peak_memory_bytes, print_json, say_notes
 from .render import color
@@ -98,8 +96,8 @@ def run(args: argparse.Namespace) -> None:
     log, checkpoint = renamed(output, ".csv"), output.with_name(output.name + ".checkpoint")
     rescue = args.ply or renamed(output, ".ply")
     options = compress_options(args)
-    _check_outputs(args, output, log, checkpoint, rescue)
-    state = read_checkpoint(checkpoint) if args.resume else None
+    state = read_checkpoint(checkpoint, "train") if args.resume else None
+    _check_outputs(args, output, log, checkpoint, rescue, None if state is None else state["rescue"])
     how = SplattingOptions(**_given(args, [f.name for f in fields(SplattingOptions)], state and state["options"]))
     which = _given(args, ["images", "downscale", "test_every", "background"], state and state["data"])
     device = default_device()
@@ -113,7 +111,7 @@ def run(args: argparse.Namespace) -> None:
     cameras = [p.camera for p in photographs.train]
     ply_bytes = None
     if args.ply:
-        io.write(scene, args.ply, overwrite=args.overwrite or args.resume)
+        io.write(scene, args.ply, overwrite=True)
         ply_bytes = args.ply.stat().st_size
     with Progress(args.quiet) as progress:
         made = codec.compress_scene(scene, options, cameras, progress.update)
@@ -135,8 +133,8 @@ def run(args: argparse.Namespace) -> None:
         _summarise(report, plain, small)
 
 
-def _check_outputs(args: argparse.Namespace, output: Path, log: Path, checkpoint: Path, rescue: Path) -> None:
-    """Refuses, before any work, what could not be written in the end.
+def _check_outputs(args: argparse.Namespace, output: Path, log: Path, checkpoint: Path, rescue: Path, rescued: str | None) -> None:
+    """Refuses, before any work, what could not be written in the end; `rescued` is the run's own scene so far.
 
     Raises:
         InputError, OutputError.
@@ -147,8 +145,8 @@ def _check_outputs(args: argparse.Namespace, output: Path, log: Path, checkpoint
     check_output(output, args.data, args.overwrite)
     if checkpoint.exists() and not (args.resume or args.overwrite):
         raise OutputError(f"{checkpoint}: is of an unfinished run; --resume goes on with it, --overwrite begins anew")
-    for path in (log, rescue):
-        check_output(path, args.data, args.overwrite or args.resume)
+    check_output(log, args.data, args.overwrite or args.resume)
+    check_output(rescue, args.data, args.overwrite or str(rescue.absolute()) == rescued)
 
 
 def _given(args: argparse.Namespace, names: list[str], before: dict[str, Any] | None) -> dict[str, Any]:
@@ -189,10 +187,10 @@ def _train(trainer: SplatTrainer, args: argparse.Namespace, log: Path, checkpoin
 
     every = max(1, trainer.schedule.iterations // LOG_ROWS)
     saved = time.monotonic()
-    with Progress(args.quiet) as progress, CsvLog(log, COLUMNS, trainer.iteration if args.resume else None) as rows, _interrupts() as asked:
+    with Progress(args.quiet) as progress, CsvLog(log, COLUMNS, trainer.iteration if args.resume else None) as rows, interrupts() as asked:
 
         def save() -> None:
-            write_checkpoint(checkpoint, trainer.state() | {"data": which})
+            write_checkpoint(checkpoint, "train", trainer.state() | {"data": which, "rescue": str(rescue.absolute())})
 
         def tell(status: Status) -> None:
             nonlocal saved
@@ -215,26 +213,6 @@ def _train(trainer: SplatTrainer, args: argparse.Namespace, log: Path, checkpoin
         say_notes([f"{rescue} holds the scene of iteration {trainer.iteration:,}; --resume goes on from there"])
         raise KeyboardInterrupt
     return scene
-
-
-@contextlib.contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """A list that Ctrl-C makes true; the second Ctrl-C interrupts at once."""
-    asked: list[int] = []
-
-    def handle(number: int, _: object) -> None:
-        asked.append(number)
-        signal.signal(number, before)
-
-    try:
-        before = signal.signal(signal.SIGINT, handle)
-    except ValueError:  # not in the main thread, where no signals arrive
-        yield asked
-        return
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _stage(status: Status) -> str:

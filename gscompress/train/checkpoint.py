@@ -16,16 +16,16 @@ except ImportError as error:
     raise MissingExtra("torch", "train", "training") from error
 
 
-def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Writes plain values and tensors, whole or not at all, over whatever is there."""
-    atomic_write(path, lambda file: torch.save(state, file), overwrite=True)
+def write_checkpoint(path: Path, kind: str, state: dict[str, Any]) -> None:
+    """Writes plain values and tensors of a command ("refine", "train"), whole or not at all, over whatever is there."""
+    atomic_write(path, lambda file: torch.save({"kind": kind, **state}, file), overwrite=True)
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
+def read_checkpoint(path: Path, kind: str) -> dict[str, Any]:
     """What `write_checkpoint` wrote; nothing else in the file is run or believed.
 
     Raises:
-        InputError: there is no such file.
+        InputError: there is no such file, or it is of another command.
         Corrupt: it is no checkpoint.
     """
     if not path.is_file():
@@ -33,9 +33,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # zip, pickle and torch have their own each
-        raise Corrupt(str(path), "content", "a checkpoint", f"{type(error).__name__}: {str(error)[:100]}") from error
+        raise Corrupt(str(path), "content", "a checkpoint", "something else") from error
     if not isinstance(state, dict) or "iteration" not in state:
         raise Corrupt(str(path), "content", "a checkpoint", type(state).__name__)
+    if state.get("kind") != kind:
+        raise InputError(f"{path}: expected an unfinished run of {kind}, found one of {state.get('kind')}; name another output with -o")
     return state
 
 

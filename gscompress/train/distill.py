@@ -32,8 +32,7 @@ class Schedule:
     """What happens when.
 
     Attributes:
-        iterations: steps of Adam.
-        batch: views a step.
+        iterations: steps of Adam, a view each.
         reviews: how often Gaussians are weighed; until `prune_until` of the iterations those that are worth too little go.
         prune_until: share of the iterations.
         prune_bits: a Gaussian stays that is worth so many bits in the end.
@@ -46,7 +45,6 @@ class Schedule:
     """
 
     iterations: int = 2000
-    batch: int = 1
     reviews: int = 10
     prune_until: float = 0.5
     prune_bits: float = 250.0
@@ -179,8 +177,7 @@ class Distiller:
         seen = {name: t + self._noise[name] if name in self._noise else t for name, t in student.tensors.items()}
         if self._noise:
             seen["sh_rest"] = self._bits.harmonics.rounded(student.tensors["sh_rest"])
-        errors = [self.views.error(seen, self.views.draw(), student.antialiased) for _ in range(s.batch)]
-        loss = torch.stack(errors).mean()
+        loss = self.views.error(seen, self.views.draw(), student.antialiased)
         loss.backward()
         if self.iteration % s.rate_every == 0 or not self._rate:
             self._rate = self._bits.gradients(student.tensors)

@@ -6,11 +6,11 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..cameras import Camera
-from ..config import CompressOptions, RefineOptions
+from ..config import PSNR_RANGE, CompressOptions, RefineOptions
 from ..draft import Encoded
 from ..encoder import Encoder, plan
 from ..errors import InputError, MissingExtra
@@ -26,6 +26,8 @@ from .checkpoint import read_checkpoint, write_checkpoint
 from .distill import Distiller, Diverged, Schedule, State
 from .rounding import Rounder
 
+KIND = "refine"
+"""Of checkpoints."""
 SETTLING = 6
 """Tries to land on a target."""
 DECIBEL_PER_OCTAVE = -1.4
@@ -47,7 +49,7 @@ class Refined:
         data: the file.
         splats_in, splats_out: Gaussians of the input and of the file.
         sh_degree: of the file.
-        lambda_: what was minimised is mean squared error + lambda_ * bits per input Gaussian.
+        lambda_: training minimised mean squared error + lambda_ * bits per input Gaussian.
         psnr: dB, mean over views of the file's renders against the input's.
         iterations: steps of training that were made.
         seconds: of the training.
@@ -84,7 +86,7 @@ def refine_scene(
         scene: the teacher; finite values only.
         options: what to aim at, and for how long.
         cameras: views that matter most; None to synthesise all.
-        checkpoint: a file to keep the state of the training in; removed at the end.
+        checkpoint: a file to keep the state of the training in; remove it once the result is safe.
         resume: go on from `checkpoint`, which is there, with the same scene, options and cameras, to the same result.
         progress: called with the stage's name and how far it is.
 
@@ -114,7 +116,7 @@ def refine_scene(
 
     def keep(state: dict) -> None:
         if checkpoint is not None:
-            write_checkpoint(checkpoint, {"stamp": stamp, **state})
+            write_checkpoint(checkpoint, KIND, {"stamp": stamp, **state})
 
     try:
         student = trainer.run(tell, keep)
@@ -125,25 +127,50 @@ def refine_scene(
             raise
         student, stopped = failure.scene, str(failure)
     seconds = time.perf_counter() - start
-    rounder = Rounder(encoder.of_student(student), trainer.views, replace(schedule.rates), trainer.distance)
+    rounder = Rounder(encoder.of_student(student), trainer.views, schedule.rates, trainer.distance)
     about = {"encoder": f"gscompress {VERSION}", "splats_in": len(scene), "iterations": trainer.iteration}
     steps = round(ROUNDING_SHARE * trainer.iteration)
-    file = _settle(rounder, slope, steps, options, about, lambda share: progress("rounding", State(trainer.iteration, share, len(student), 0, trainer.psnr)))
-    trained = file is not None
-    if file is None:  # too little training for the target: the closed form has to do
-        aims = CompressOptions(quality=None, target_size=options.target_size, target_psnr=options.target_psnr)
-        file = search(encoder, aims, about, lambda share: None)
-    elif file.psnr is not None:
-        closed = encoder.judge(encoder.encode(encoder.slope(file.psnr), encoder.iterations, lambda share: None))
-        if closed.psnr is not None and closed.psnr >= file.psnr and len(closed.pack(about)) <= len(file.pack(about)):
-            file, trained = closed, False
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
+
+    def judge(made: Encoded) -> Encoded:
+        return encoder.judge(made)  # whose views are rendered once
+
+    try:
+        file = _settle(
+            rounder, judge, slope, steps, options, about,
+            lambda share: progress("rounding", State(trainer.iteration, share, len(student), 0, trainer.psnr)),
+        )  # fmt: skip
+    except KeyboardInterrupt:  # no patience for rounding well
+        file, stopped = judge(rounder.file(slope, 0)), "interrupted"
+    file, trained = _smaller(encoder, file, options, about)
     assert file.psnr is not None
     return Refined(
         file.pack(about), len(scene), len(file.order), scene.sh_degree, slope * len(scene) / encoder.weights.samples, file.psnr,
         trainer.iteration, seconds, trained, stopped,
     )  # fmt: skip
+
+
+def _smaller(encoder: Encoder, file: Encoded | None, options: RefineOptions, about: dict) -> tuple[Encoded, bool]:
+    """The trained file, or the closed form's where that is no worse; with whether it is the trained one.
+
+    Raises:
+        InputError: there is no trained one, and the closed form does not reach the target either.
+    """
+    if file is None:  # too little training for the target
+        aims = CompressOptions(quality=None, target_size=options.target_size, target_psnr=options.target_psnr)
+        return search(encoder, aims, about, lambda share: None), False
+    assert file.psnr is not None
+    if options.target_size is not None:
+        aims = CompressOptions(quality=None, target_size=options.target_size)
+    else:
+        aims = CompressOptions(quality=None, target_psnr=min(max(file.psnr, PSNR_RANGE[0]), PSNR_RANGE[1]))
+    try:
+        closed = search(encoder, aims, about, lambda share: None)
+    except InputError:  # out of its reach
+        return file, True
+    if closed.psnr is None or closed.psnr < file.psnr:
+        return file, True
+    wins = options.target_size is not None or len(closed.pack(about)) <= len(file.pack(about))
+    return (closed, False) if wins else (file, True)
 
 
 def _stamp(encoder: Encoder, slope: float, schedule: Schedule) -> str:
@@ -161,7 +188,7 @@ def _load(trainer: Distiller, checkpoint: Path, stamp: str) -> None:
         InputError: it is of another scene, or of other options or cameras.
         Corrupt: it is no checkpoint.
     """
-    state = read_checkpoint(checkpoint)
+    state = read_checkpoint(checkpoint, KIND)
     if state.get("stamp") != stamp:
         raise InputError(f"{checkpoint}: expected a checkpoint of this scene, options and cameras, found another's; remove it to start anew")
     trainer.load(state)
@@ -191,7 +218,8 @@ def _slope_of_size(encoder: Encoder, size_bytes: float) -> float:
 
 
 def _settle(
-    rounder: Rounder, slope: float, steps: int, options: RefineOptions, about: dict, progress: Callable[[float], None]
+    rounder: Rounder, judge: Callable[[Encoded], Encoded], slope: float, steps: int, options: RefineOptions, about: dict,
+    progress: Callable[[float], None],
 ) -> Encoded | None:
     """The file at `slope`, or at the one near it that meets the target; None where none does."""
     octaves, best = math.log2(slope), None
@@ -200,7 +228,7 @@ def _settle(
         for _ in range(SETTLING):  # cheap steps first: without making up for the rounding
             octaves += OCTAVES_PER_SIZE_OCTAVE * math.log2(rounder.size(2**octaves) / (size * (1 - SIZE_SLACK / 2)))
     for attempt in range(SETTLING):
-        file = rounder.encoder.judge(rounder.file(2**octaves, steps))
+        file = judge(rounder.file(2**octaves, steps))
         progress((attempt + 1) / SETTLING)
         found = len(file.pack(about))
         assert file.psnr is not None

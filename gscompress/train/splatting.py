@@ -8,6 +8,7 @@ from a checkpoint ends as if it had not been broken off.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Callable
@@ -104,6 +105,7 @@ class SplatTrainer:
         self._viewmats = self._tensor(np.stack([c.world_to_camera for c in self._cameras]))
         self._Ks = self._tensor([[[c.fx, 0, c.cx], [0, c.fy, c.cy], [0, 0, 1]] for c in self._cameras])
         self._behind = self._tensor([photographs.background])
+        self._digest = _digest(photographs)
         places = np.stack([c.position for c in self._cameras])
         self.extent = EXTENT_MARGIN * float(np.linalg.norm(places - places.mean(0), axis=1).max()) or 1.0
         self.iteration, self.seconds, self.splats_at_start = 0, 0.0, 0
@@ -159,7 +161,7 @@ class SplatTrainer:
     def state(self) -> dict[str, Any]:
         """What `load` takes: plain values, and the tensors themselves, so save it before training goes on."""
         return {
-            "options": asdict(self.options), "views": len(self._cameras), "iterations": self.schedule.iterations, "iteration": self.iteration,
+            "options": asdict(self.options), "photographs": self._digest, "iterations": self.schedule.iterations, "iteration": self.iteration,
             "seconds": self.seconds, "losses": list(self._losses), "errors": list(self._errors), "first": self._first,
             "params": {name: p.detach().cpu() for name, p in self.params.items()},
             "adam": {name: o.state_dict()["state"].get(0, {}) for name, o in self._adams.items()},
@@ -176,8 +178,8 @@ class SplatTrainer:
         for name, value in state["options"].items():
             if mine.get(name) != value:
                 raise InputError(f"resume: expected the options of the run so far, found {name} {mine.get(name)} in place of {value}")
-        if state["views"] != len(self._cameras):
-            raise InputError(f"resume: expected the {state['views']} photographs of the run so far, found {len(self._cameras)}")
+        if state["photographs"] != self._digest:
+            raise InputError("resume: expected the photographs, cameras and points of the run so far, found others")
         self.schedule = Schedule.of(state["iterations"])
         self._strategy = self._densification()
         self.iteration, self.seconds, self._first = state["iteration"], state["seconds"], state["first"]
@@ -331,3 +333,14 @@ class SplatTrainer:
                 self._good = (self.iteration, self.scene())
         if reason:
             raise Diverged(reason, self._good[1], self._good[0])
+
+
+def _digest(photographs: Photographs) -> str:
+    """Tells whether a checkpoint is of these photographs."""
+    digest = hashlib.sha256(repr(photographs.background).encode())
+    for photo in photographs.train:
+        c = photo.camera
+        digest.update(repr((c.fx, c.fy, c.cx, c.cy, c.width, c.height)).encode() + c.world_to_camera.tobytes())
+        digest.update(np.ascontiguousarray(photo.image).tobytes())
+    digest.update(np.ascontiguousarray(photographs.points).tobytes())
+    return digest.hexdigest()

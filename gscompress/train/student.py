@@ -20,8 +20,6 @@ from torch import Tensor
 GROUPS = ("means", "quats", "log_scales", "opacity_logits", "sh_constant", "sh_rest")
 """The tensors of a scene; each has a learning rate of its own."""
 
-GEOMETRY = GROUPS[:3]
-
 
 @dataclass(frozen=True)
 class Rates:

@@ -50,6 +50,20 @@ def test_words(scene: Path, run: Run):
         assert word in done.out
 
 
+def test_paths_that_are_taken(scene: Path, run: Run):
+    output, log = scene.with_suffix(".gsz"), scene.with_name("log.csv")
+    log.write_text("mine")
+    assert "exists already" in run("refine", scene, "--log", log).err
+    assert log.read_text() == "mine"
+    assert "a file of its own" in run("refine", scene, "--log", output).err
+    checkpoint = output.with_name(output.name + ".checkpoint")
+    checkpoint.write_bytes(b"of something")
+    assert "unfinished run" in run("refine", scene).err
+    assert "expected a checkpoint" in run("refine", scene, "--resume").err
+    assert not output.exists()
+    assert checkpoint.exists()
+
+
 def test_without_torch(scene: Path, run: Run, monkeypatch: pytest.MonkeyPatch):
     for name in [n for n in sys.modules if n.startswith(("gscompress.train.", "gscompress.render.rasterization"))]:
         monkeypatch.delitem(sys.modules, name)

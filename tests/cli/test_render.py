@@ -229,3 +229,12 @@ def test_chunks_of_an_animated_png(run, shapes, tmp_path):
         at += 12 + size
     assert kinds == [b"IHDR", b"acTL", b"fcTL", b"IDAT", b"fcTL", b"fdAT", b"fcTL", b"fdAT", b"IEND"]
     assert numbers == [0, 1, 2, 3, 4]
+
+
+def test_what_would_go_wrong_in_the_end_is_refused_at_once(run, gsz, tmp_path):
+    folder = tmp_path / "new"
+    run("render", tmp_path / "missing.ply", "-o", folder).failed_in_one_line("missing.ply")
+    run("render", gsz, "-o", tmp_path, "--video", tmp_path / "frame_0000.png", "--frames", 2, *SMALL).failed_in_one_line("--video")
+    run("render", gsz, "-o", folder, "--fps", 24, *SMALL).failed_in_one_line("--fps")
+    assert run("render", gsz, "-o", folder, "--frames", 999_999_999).code == 2
+    assert not folder.exists()

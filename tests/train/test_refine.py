@@ -50,6 +50,14 @@ def test_what_training_can_not_reach_the_closed_form_has_to():
     assert made.psnr >= 48
 
 
+def test_it_is_never_larger_than_the_closed_form():
+    scene = teacher()
+    made = refine_scene(scene, RefineOptions(lambda_=1e-5, iterations=3), cameras())
+    assert not made.trained
+    sized = refine_scene(scene, RefineOptions(target_size=8000, iterations=3), cameras())
+    assert 0.98 * 8000 < len(sized.data) <= 8000
+
+
 def test_control_c_leaves_a_file():
     scene, calls = teacher(), []
 
@@ -61,6 +69,16 @@ def test_control_c_leaves_a_file():
     made = refine_scene(scene, RefineOptions(lambda_=5e-5, iterations=10_000), cameras(), progress=press)
     assert made.stopped == "interrupted"
     assert made.iterations < 40
+    assert len(gscompress.decompress(made.data)) == made.splats_out
+
+
+def test_control_c_while_rounding():
+    def press(stage: str, state: object) -> None:
+        if stage == "rounding":
+            raise KeyboardInterrupt
+
+    made = refine_scene(teacher(), RefineOptions(lambda_=5e-5, iterations=20), cameras(), progress=press)
+    assert made.stopped == "interrupted"
     assert len(gscompress.decompress(made.data)) == made.splats_out
 
 
@@ -83,7 +101,7 @@ def test_a_killed_run_goes_on(tmp_path: Path):
     again = refine_scene(scene, options, cameras(), checkpoint=checkpoint, resume=True, progress=lambda stage, s: seen.append(s.share))
     assert seen[0] > 0.5
     assert again.data == whole.data
-    assert not checkpoint.exists()
+    assert checkpoint.exists()  # until the caller has the result where it belongs
 
 
 @pytest.mark.parametrize("change", ["scene", "options", "nonsense"])

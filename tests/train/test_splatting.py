@@ -112,9 +112,9 @@ def test_a_run_that_goes_on_ends_alike(shapes, tmp_path):
         first.train(stop=lambda at=broken_at, t=first: t.iteration >= at)
         assert first.iteration == broken_at
         assert not first.done
-        write_checkpoint(tmp_path / "checkpoint", first.state())
+        write_checkpoint(tmp_path / "checkpoint", "train", first.state())
         second = SplatTrainer(shapes, SHORT, "cpu")
-        second.load(read_checkpoint(tmp_path / "checkpoint"))
+        second.load(read_checkpoint(tmp_path / "checkpoint", "train"))
         assert same(second.train(), unbroken)
     assert not same(SplatTrainer(shapes, replace(SHORT, seed=1), "cpu").train(), unbroken)
 
@@ -124,16 +124,19 @@ def test_what_cannot_go_on(shapes, tmp_path):
     state = trainer.state()
     with pytest.raises(InputError, match="sh_degree 1 in place of 3"):
         SplatTrainer(shapes, replace(SHORT, sh_degree=1), "cpu").load(state)
-    with pytest.raises(InputError, match="the 14 photographs"):
+    with pytest.raises(InputError, match="the photographs, cameras and points"):
         SplatTrainer(replace(shapes, train=shapes.train[1:]), SHORT, "cpu").load(state)
     with pytest.raises(InputError, match="no such file"):
-        read_checkpoint(tmp_path / "none")
+        read_checkpoint(tmp_path / "none", "train")
     (tmp_path / "bad").write_bytes(b"PK\x03\x04 no checkpoint")
     with pytest.raises(Corrupt):
-        read_checkpoint(tmp_path / "bad")
-    write_checkpoint(tmp_path / "other", {"something": 1})
+        read_checkpoint(tmp_path / "bad", "train")
+    write_checkpoint(tmp_path / "other", "train", {"something": 1})
     with pytest.raises(Corrupt):
-        read_checkpoint(tmp_path / "other")
+        read_checkpoint(tmp_path / "other", "train")
+    write_checkpoint(tmp_path / "foreign", "refine", {"iteration": 1})
+    with pytest.raises(InputError, match="unfinished run of train, found one of refine"):
+        read_checkpoint(tmp_path / "foreign", "train")
 
 
 def test_no_more_splats_than_asked(shapes):

@@ -1,1 +1,5 @@
-"""Fitting a scene's values to renders: what the closed form needs of it. Rate-distortion training builds on this."""
+"""Fitting scenes to images.
+
+`measure` and `refit` are what the closed form needs, and need no torch. `refine` distils a trained scene (`distill`, `rounding`,
+with the bits of `bits`), `splatting` trains one from photographs.
+"""

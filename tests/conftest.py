@@ -4,6 +4,7 @@ they are skipped, visibly, without."""
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -51,3 +52,14 @@ def data_dir() -> Path:
     if folder is None:
         pytest.skip("no real scenes: set GSCOMPRESS_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="module")
+def one_torch_thread() -> Iterator[None]:
+    """For tensors so small that torch's threads only wait for each other."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

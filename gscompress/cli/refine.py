@@ -67,7 +67,6 @@ def run(args: argparse.Namespace) -> None:
     from ..train.checkpoint import CsvLog
     from ..train.refine import refine_scene
 
-
     cameras = read_cameras(args.cameras, ignore_distortion=True) if args.cameras else None
     loaded = read_scene(args.input, args.strict)
     say_notes(loaded.notes, args.quiet)

@@ -8,7 +8,7 @@ layout gives them; harmonics are Laplacian in the file's own basis. Sums agree w
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,14 +21,12 @@ from ..model.prediction import ONE as PREDICTOR_ONE
 from .harmonics import HarmonicLattice
 from .reduce import group_sum, mean_of_others
 
-CODED = ("octree", "classes", "scales", "rotation", "opacity", "offset", "color", "harmonics")
-"""Groups of bits as the coder counts them."""
-
 LN2 = math.log(2)
 NARROWEST = 0.3
 """Least spread of a value about its prediction, in steps: below it, the first bit of a change costs no less."""
 NARROWEST_SH = 0.25
 DEAD_ZONE = 0.5
+"""What is nearer to 0 than this many steps is rounded to it."""
 MOST_ROTATION_BITS = 14
 
 
@@ -54,7 +52,7 @@ class BitModel:
     Args:
         draft: what was coded: all of the student's Gaussians.
         predictor: int16 [7, 10], that the coder used.
-        counted: float64 [8], bits of the groups in `CODED`.
+        counted: float64 [8], bits as the coder counts them, by group.
         tensors: the student's, at that time.
     """
 
@@ -68,32 +66,26 @@ class BitModel:
             return torch.as_tensor(np.ascontiguousarray(array[rank]), device=device)
 
         self.near = _neighbourhood(draft, order, own)
-        geometry, color = own(draft.classes[:, 0].astype(np.int64)), own(draft.classes[:, 1].astype(np.int64))
-        self._geometry_octaves, self._color_octaves = geometry.float(), color.float()
-        steps = {name: log2 / 256 for name, log2 in LOG2_STEPS.items()}
-        self._log2 = steps
-        self._steps = torch.stack(
-            [torch.exp2(steps[name] - octaves) for name, octaves in (
-                *[("scale", self._geometry_octaves)] * 3, ("opacity", self._geometry_octaves), *[("color", self._color_octaves)] * 3,
-            )], dim=1,
-        )  # fmt: skip
+        self._geometry_octaves, color_octaves = own(draft.classes.astype(np.float32)).unbind(1)
+        self._log2 = {name: log2 / 256 for name, log2 in LOG2_STEPS.items()}
+        scale, opacity = (torch.exp2(self._log2[name] - self._geometry_octaves) for name in ("scale", "opacity"))
+        color = torch.exp2(self._log2["color"] - color_octaves)
+        self._steps = torch.stack([scale, scale, scale, opacity, color, color, color], dim=1)
         blur = draft.blur.at(draft.splats.means)
         self._log2_blur = own(np.log2(BLUR_SIGMA * blur).astype(np.float32))
         self._log2_voxel = float(np.log2(draft.grid.voxel))
         self._axes = torch.tensor(COLOR_AXES.T, dtype=torch.float32, device=device)
-        weights = torch.tensor(predictor.astype(np.float32) / PREDICTOR_ONE, device=device)
-        self._predictor = weights
+        self._predictor = torch.tensor(predictor.astype(np.float32) / PREDICTOR_ONE, device=device)
         self.harmonics = HarmonicLattice(draft, rank, device)
         self._spread, self._sh_spread = None, None
         with torch.no_grad():
             raw = self._raw(tensors)
-        count = len(order)
-        self._shift = {name: (float(counted[i]) - float(raw[name].sum()) if name in raw else float(counted[i])) / count for i, name in enumerate(CODED)}
+        told = sum(float(bits.sum()) for bits in raw.values())
+        self._shift = (float(counted.sum()) - told) / len(order)
 
     def per_splat(self, tensors: Mapping[str, Tensor]) -> Tensor:
         """float32 [N]: bits of each Gaussian."""
-        raw = self._raw(tensors)
-        return sum(raw.values()) + sum(self._shift.values())  # pyright: ignore[reportReturnType]
+        return torch.stack(list(self._raw(tensors).values())).sum(0) + self._shift
 
     def gradients(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Derivatives of the sum of all bits by the tensors that it depends on."""
@@ -138,6 +130,7 @@ class BitModel:
 
     def _rotation(self, seen: Tensor) -> Tensor:
         """[N]: bits of the primary axis and of the angle about it, by the format's layout, between 0 and its limit."""
+
         def across(i: int, j: int) -> Tensor:
             d = (seen[:, i] - seen[:, j]).clamp(min=1 / 128, max=16)
             return torch.log2(torch.exp2(d) - torch.exp2(-d)) - 1
@@ -161,7 +154,7 @@ def _size(steps: Tensor) -> Tensor:
     return (steps.square() + DEAD_ZONE**2).sqrt() - DEAD_ZONE
 
 
-def _neighbourhood(draft: Draft, order: np.ndarray, own) -> Neighbourhood:
+def _neighbourhood(draft: Draft, order: np.ndarray, own: Callable[[np.ndarray], Tensor]) -> Neighbourhood:
     blocks = np.repeat(np.arange(len(draft.layout.block_layers)), [sum(layers) for layers in draft.layout.block_layers])
     cells = []
     for shift in (3, 15):

@@ -80,7 +80,7 @@ def refine_scene(
 ) -> Refined:
     """Trains a student of `scene` and writes it to a file.
 
-    Ctrl-C (KeyboardInterrupt) while training ends it, and the file is made of what there is.
+    Ctrl-C (KeyboardInterrupt, from `progress` too) while training or rounding ends either, and the file is made of what there is.
 
     Args:
         scene: the teacher; finite values only.
@@ -130,17 +130,13 @@ def refine_scene(
     rounder = Rounder(encoder.of_student(student), trainer.views, schedule.rates, trainer.distance)
     about = {"encoder": f"gscompress {VERSION}", "splats_in": len(scene), "iterations": trainer.iteration}
     steps = round(ROUNDING_SHARE * trainer.iteration)
-
-    def judge(made: Encoded) -> Encoded:
-        return encoder.judge(made)  # whose views are rendered once
-
     try:
         file = _settle(
-            rounder, judge, slope, steps, options, about,
+            rounder, encoder.judge, slope, steps, options, about,
             lambda share: progress("rounding", State(trainer.iteration, share, len(student), 0, trainer.psnr)),
         )  # fmt: skip
     except KeyboardInterrupt:  # no patience for rounding well
-        file, stopped = judge(rounder.file(slope, 0)), "interrupted"
+        file, stopped = encoder.judge(rounder.file(slope, 0)), "interrupted"
     file, trained = _smaller(encoder, file, options, about)
     assert file.psnr is not None
     return Refined(
@@ -221,7 +217,10 @@ def _settle(
     rounder: Rounder, judge: Callable[[Encoded], Encoded], slope: float, steps: int, options: RefineOptions, about: dict,
     progress: Callable[[float], None],
 ) -> Encoded | None:
-    """The file at `slope`, or at the one near it that meets the target; None where none does."""
+    """The file at `slope`, or at the one near it that meets the target; None where none does.
+
+    `judge` is the teacher's encoder's, which renders its views once; the student's would render them again.
+    """
     octaves, best = math.log2(slope), None
     size, psnr = options.target_size, options.target_psnr
     if size is not None:

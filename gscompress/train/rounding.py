@@ -6,7 +6,7 @@ rounded group by group instead, in the order in which they are coded, and those 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -69,7 +69,7 @@ class Rounder:
             wanted = student.scene()
             draft = draft.retrained(wanted)
             file = draft.file(draft.run(predictor, components), components, predictor, np.arange(len(scene)))
-        return replace(file, psnr=None)
+        return file
 
     def _student(self, decoded: Scene, wanted: Scene, free: tuple[str, ...]) -> Student:
         """The decoded scene, but with the values of `wanted` in what is free."""

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from ..cameras import Camera
 from ..render.rasterization import rasterization
+from ..render.squared_error import squared_error
+from .student import GROUPS
 
 
 class Views:
@@ -42,13 +44,19 @@ class Views:
     def error(self, tensors: Mapping[str, Tensor], view: int, antialiased: bool) -> Tensor:
         """What one view says of the squared error of all: its own, weighted, times the number of views."""
         camera, one = self.cameras[view], slice(view, view + 1)
+        weight = self.importance[view] * len(self.cameras)
+        if not self._images[view].is_cuda:
+            means, quats, log_scales, opacity_logits, sh_constant, sh_rest = (tensors[name] for name in GROUPS)
+            return weight * squared_error(
+                means, quats, log_scales, opacity_logits, sh_constant, sh_rest, camera, self._images[view], antialiased
+            )
         sh = torch.cat([tensors["sh_constant"], tensors["sh_rest"]], dim=1)
         image, _, _ = rasterization(
             tensors["means"], tensors["quats"], tensors["log_scales"].exp(), tensors["opacity_logits"].sigmoid(), sh,
             self._viewmats[one], self._ks[one], camera.width, camera.height, sh_degree=round(sh.shape[1] ** 0.5) - 1,
             rasterize_mode="antialiased" if antialiased else "classic",
         )  # fmt: skip
-        return (image[0] - self._images[view]).square().sum() * (self.importance[view] * len(self.cameras))
+        return weight * (image[0] - self._images[view]).square().sum()
 
     def state(self) -> dict:
         """What `load` takes: where in the order of views this is."""

@@ -43,8 +43,8 @@ class _SquaredError(torch.autograd.Function):
     @staticmethod
     def forward(ctx, means, quats, log_scales, opacity_logits, sh_constant, sh_rest, camera, wanted, antialiased):
         sh = np.concatenate([sh_constant.detach().numpy(), sh_rest.detach().numpy()], axis=1)
-        geometry = (t.detach().numpy() for t in (means, quats, log_scales, opacity_logits))
-        value, g = error_of_view(Scene(*geometry, sh, antialiased), camera, wanted.numpy())
+        geometry = [t.detach().numpy() for t in (means, quats, log_scales, opacity_logits)]
+        value, g = error_of_view(Scene(*geometry, sh=sh, antialiased=antialiased), camera, wanted.numpy())
         ctx.gradients = (g.means, g.quats, g.log_scales, g.opacity_logits, g.sh[:, :1], g.sh[:, 1:])
         return torch.tensor(value, dtype=torch.float32)
 

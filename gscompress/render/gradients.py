@@ -69,13 +69,15 @@ def gradients(
     return out
 
 
-def squared_error(scene: Scene, camera: Camera, wanted: np.ndarray, *, threads: int | None = None) -> tuple[float, Gradients]:
-    """The sum of squared differences between the scene's image over black and `wanted`, and its derivatives.
+def squared_error(
+    scene: Scene, camera: Camera, wanted: np.ndarray, *, background: tuple[float, float, float] = (0.0, 0.0, 0.0), threads: int | None = None
+) -> tuple[float, Gradients]:
+    """The sum of squared differences between the scene's image and `wanted`, and its derivatives.
 
     What `render_view` and `gradients` give, in less time: the image is blended once.
 
     Args:
-        scene, camera, threads: as for `gradients`.
+        scene, camera, background, threads: as for `gradients`.
         wanted: float32 [H, W, 3].
 
     Raises:
@@ -84,8 +86,9 @@ def squared_error(scene: Scene, camera: Camera, wanted: np.ndarray, *, threads: 
     arguments, out = native_arguments(scene, camera, None), _empty(scene)
     try:
         error = core().squared_error(
-            **arguments, wanted=np.ascontiguousarray(wanted, np.float32), **_outputs(out), threads=worker_count(threads)
-        )
+            **arguments, background=np.ascontiguousarray(background, np.float32), wanted=np.ascontiguousarray(wanted, np.float32),
+            **_outputs(out), threads=worker_count(threads),
+        )  # fmt: skip
     except ValueError as fault:
         raise InputError(f"squared_error: {fault}") from fault
     return error, out

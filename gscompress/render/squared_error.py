@@ -19,9 +19,9 @@ from torch.autograd.function import once_differentiable
 
 def squared_error(
     means: Tensor, quats: Tensor, log_scales: Tensor, opacity_logits: Tensor, sh_constant: Tensor, sh_rest: Tensor,
-    camera: Camera, wanted: Tensor, antialiased: bool,
+    camera: Camera, wanted: Tensor, antialiased: bool, background: Tensor,
 ) -> Tensor:  # fmt: skip
-    """The sum of squared differences between the image over black and `wanted`, by the compiled rasteriser.
+    """The sum of squared differences between the image and `wanted`, by the compiled rasteriser.
 
     Derivatives come with it, so this costs the same whether they are asked for or not.
 
@@ -31,20 +31,22 @@ def squared_error(
         camera: the view.
         wanted: float32 [H, W, 3]. No gradient.
         antialiased: whether opacity makes up for the dilation by 0.3 px.
+        background: float32 [3], behind everything. No gradient.
 
     Raises:
         InputError: shapes that do not fit together.
     """
     parts = (means, quats, log_scales, opacity_logits, sh_constant, sh_rest)
-    return _SquaredError.apply(*parts, camera, wanted, antialiased)  # pyright: ignore[reportReturnType]
+    return _SquaredError.apply(*parts, camera, wanted, antialiased, background)  # pyright: ignore[reportReturnType]
 
 
 class _SquaredError(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, means, quats, log_scales, opacity_logits, sh_constant, sh_rest, camera, wanted, antialiased):
+    def forward(ctx, means, quats, log_scales, opacity_logits, sh_constant, sh_rest, camera, wanted, antialiased, background):
         sh = np.concatenate([sh_constant.detach().numpy(), sh_rest.detach().numpy()], axis=1)
         geometry = [t.detach().numpy() for t in (means, quats, log_scales, opacity_logits)]
-        value, g = error_of_view(Scene(*geometry, sh=sh, antialiased=antialiased), camera, wanted.numpy())
+        scene = Scene(*geometry, sh=sh, antialiased=antialiased)
+        value, g = error_of_view(scene, camera, wanted.numpy(), background=tuple(background.tolist()))
         ctx.gradients = (g.means, g.quats, g.log_scales, g.opacity_logits, g.sh[:, :1], g.sh[:, 1:])
         return torch.tensor(value, dtype=torch.float32)
 
@@ -52,4 +54,4 @@ class _SquaredError(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, *grads: Tensor):
         factor = float(grads[0])
-        return *(torch.from_numpy(g * np.float32(factor)) for g in ctx.gradients), None, None, None
+        return *(torch.from_numpy(g * np.float32(factor)) for g in ctx.gradients), None, None, None, None

@@ -247,13 +247,14 @@ void backward(const Gaussians &gaussians, const Frame &frame, const Cotangent &c
     });
 }
 
-double squared_error(const Gaussians &gaussians, const Frame &frame, const float *wanted, const SceneGradients &out, int threads) {
+double squared_error(const Gaussians &gaussians, const Frame &frame, const float *background, const float *wanted, const SceneGradients &out, int threads) {
     std::vector<double> squares(frame.tile_count());
     carry_back(gaussians, frame, out, threads, [&](std::size_t tile, const TileTask &task, const TilePixels &pixels, Planes &planes) {
         each_pixel(task, frame.view, [&](std::size_t from, int i) {
             for (int channel = 0; channel < 3; ++channel) {
-                const float excess = pixels.rgb[channel][i] - wanted[3 * from + channel];
+                const float excess = pixels.rgb[channel][i] + pixels.transmittance[i] * background[channel] - wanted[3 * from + channel];
                 planes[channel][i] = 2 * excess;
+                planes[3][i] += planes[channel][i] * background[channel];
                 squares[tile] += static_cast<double>(excess) * excess;
             }
         });

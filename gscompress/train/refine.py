@@ -13,20 +13,18 @@ from ..cameras import Camera
 from ..config import PSNR_RANGE, CompressOptions, RefineOptions
 from ..draft import Encoded
 from ..encoder import Encoder, plan
-from ..errors import InputError, MissingExtra
+from ..errors import InputError
 from ..rate import PSNR_SLACK, search
 from ..scene import Scene
 from ..version import VERSION
-
-try:
-    import torch
-except ImportError as error:
-    raise MissingExtra("torch", "train", "refining") from error
 from .checkpoint import read_checkpoint, write_checkpoint
+from .devices import default_device
 from .distill import Distiller, Diverged, Schedule, State
 from .photographs import Photographs
 from .rounding import Rounder
+from .student import Rates, Student
 from .targets import Targets, photographed, renders
+from .views import Views
 
 KIND = "refine"
 """Of checkpoints."""
@@ -39,6 +37,11 @@ OCTAVES_PER_SIZE_OCTAVE = 4.5
 SIZE_SLACK, REFINED_PSNR_SLACK = 0.01, 0.2
 GAIN = 0.62
 """A refined file's size over the closed form's, about."""
+TRAINING_SHARE = 0.6
+"""Of the minutes that the user gave; rounding and the closed form take the rest."""
+PROBES, SLOWDOWN = 7, 1.0
+"""Iterations that are timed, and how much longer those of a run take on average: the coder's work, less what is pruned."""
+MOST_ITERATIONS = 30_000
 LEAST_SHARE = 0.05
 """Of the error that a target allows against photographs, at least this much comes from the file."""
 ROUNDING_SHARE = 0.4
@@ -103,20 +106,26 @@ def refine_scene(
     """
     if len(scene) == 0:
         raise InputError("scene: expected at least one Gaussian, found none")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = default_device()
     if photographs is not None and cameras is None:
         cameras = [p.camera for p in photographs.train]
     encoder = Encoder.open(scene, plan("normal", len(scene)), cameras, lambda share: None)
     targets = renders(encoder) if photographs is None else photographed(encoder, photographs)
     slope = _slope(encoder, options, targets)
     start = time.perf_counter()
-    schedule = Schedule(iterations=options.iterations)
+    state = read_checkpoint(checkpoint, KIND) if resume and checkpoint is not None else None
+    iterations, deadline = options.iterations, math.inf
+    if options.minutes is not None:
+        deadline = start + TRAINING_SHARE * 60 * options.minutes
+        iterations = state["iterations"] if state else _affordable(encoder, targets, device, deadline)
+    schedule = Schedule(iterations=iterations)
     trainer = Distiller(encoder, targets, slope, schedule, device)
     stamp = _stamp(encoder, targets, slope, schedule)
-    if resume and checkpoint is not None:
-        _load(trainer, checkpoint, stamp)
+    if state is not None:
+        if state.get("stamp") != stamp:
+            raise InputError(f"{checkpoint}: expected a checkpoint of this scene, options and cameras, found another's; remove it to start anew")
+        trainer.load(state)
     stopped = None
-    deadline = math.inf if options.minutes is None else start + 60 * options.minutes
 
     def tell(state: State) -> None:
         progress("training", state)
@@ -125,7 +134,7 @@ def refine_scene(
 
     def keep(state: dict) -> None:
         if checkpoint is not None:
-            write_checkpoint(checkpoint, KIND, {"stamp": stamp, **state})
+            write_checkpoint(checkpoint, KIND, {"stamp": stamp, "iterations": iterations, **state})
 
     try:
         student = trainer.run(tell, keep)
@@ -190,17 +199,17 @@ def _stamp(encoder: Encoder, targets: Targets, slope: float, schedule: Schedule)
     return digest.hexdigest()
 
 
-def _load(trainer: Distiller, checkpoint: Path, stamp: str) -> None:
-    """Goes on from a checkpoint.
-
-    Raises:
-        InputError: it is of another scene, or of other options or cameras.
-        Corrupt: it is no checkpoint.
-    """
-    state = read_checkpoint(checkpoint, KIND)
-    if state.get("stamp") != stamp:
-        raise InputError(f"{checkpoint}: expected a checkpoint of this scene, options and cameras, found another's; remove it to start anew")
-    trainer.load(state)
+def _affordable(encoder: Encoder, targets: Targets, device: str, deadline: float) -> int:
+    """Iterations of training until `deadline` (of `time.perf_counter`), about."""
+    views, student = Views(targets, device), Student(encoder.scene, Rates(), 1.0, device)
+    spent = []
+    for _ in range(PROBES):
+        began = time.perf_counter()
+        views.error(student.tensors, views.draw(), student.antialiased).backward()
+        student.step(0.0)
+        spent.append(time.perf_counter() - began)
+    left = deadline - time.perf_counter()
+    return max(1, min(MOST_ITERATIONS, round(left / (SLOWDOWN * sorted(spent)[PROBES // 2]))))
 
 
 class _TimeUp(Exception):

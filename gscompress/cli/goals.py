@@ -14,7 +14,7 @@ PRESETS = ("default", "3dgs")
 FIELDS = ("preset", "lambda_", "target_size", "target_psnr", "quality", "effort", "minutes", "iterations")
 """Flags that decide it."""
 
-RATE_SHARE = 0.2
+RATE_SHARE = 0.4
 """Of the default preset's time and iterations: what comes after plain 3DGS."""
 
 

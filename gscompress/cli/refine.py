@@ -16,7 +16,7 @@ from ..train.process import settle_process
 from .arguments import CAMERAS_HELP, FILE_HELP, add_file, add_json, add_output_flags, check_gsz, renamed
 from .interrupts import interrupts
 from .options import add_refine_options, refine_options
-from .output import Progress, Stopwatch, check_output, peak_memory_bytes, print_json, say_notes
+from .output import Progress, Stopwatch, check_output, peak_memory_bytes, print_json, say_notes, time_left
 from .photographs import FIELDS, add_photograph_arguments, read_photographs
 from .sizes import format_size
 
@@ -100,8 +100,7 @@ def run(args: argparse.Namespace) -> None:
             if asked:
                 asked.clear()  # the next one interrupts the rounding
                 raise KeyboardInterrupt
-            rate = f" {format_size(state.size_bytes)}" if state.size_bytes else ""
-            progress.update(f"{stage}: {state.splats:,} splats{rate}, {state.psnr:.1f} dB", state.share)
+            progress.update(rate_stage(stage, state, watch.seconds), state.share)
             if log is not None and stage == "training" and watch.seconds >= second:
                 second = watch.seconds + 1
                 log.write(state.iteration, watch.seconds, state.splats, state.size_bytes, state.psnr)
@@ -130,3 +129,10 @@ def run(args: argparse.Namespace) -> None:
         print(f"  splats  {report['splats_in']:,} -> {report['splats_out']:,}, SH degree {report['sh_degree']}, lambda {done.lambda_:.3g}")
         print(f"  PSNR    {done.psnr:.2f} dB against {'the photographs' if photographs else 'renders of the input'}")
         print(f"  took    {report['seconds']:.1f} s, {done.iterations} iterations of training in {done.seconds:.1f} s")
+
+
+def rate_stage(stage: str, state: State, seconds: float) -> str:
+    """What the bar says while a scene is trained for rate and distortion; `seconds` since the training began."""
+    rate = f" {format_size(state.size_bytes)}" if state.size_bytes else ""
+    left = f", {time_left(seconds, state.share)}" if stage == "training" else ""
+    return f"{stage}: {state.splats:,} splats{rate}, {state.psnr:.1f} dB{left}"

@@ -21,7 +21,8 @@ from .arguments import add_file, add_json, add_output_flags, check_gsz, renamed
 from .goals import FIELDS, PRESETS, Goal
 from .interrupts import interrupts
 from .options import add_compress_options, add_lambda
-from .output import Progress, Stopwatch, check_output, peak_memory_bytes, print_json, say_notes
+from .output import Progress, Stopwatch, check_output, peak_memory_bytes, print_json, say_notes, time_left
+from .refine import rate_stage
 from .sizes import format_size
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ examples:
   gscompress train bonsai --resume
 
 Plain 3DGS comes first. Preset 3dgs ends there and compresses the scene in closed form (-q, --effort); the default goes on and
-trains it for rate and distortion against the photographs, a quarter as long again, at the price of a bit that --lambda sets.
+trains it for rate and distortion against the photographs, two thirds as long again, at the price of a bit that --lambda sets.
 DATA is a COLMAP folder (images, sparse/0), or a transforms.json of instant-ngp, nerfstudio or NeRF-synthetic, or its
 folder. Lens distortion is taken out of the photographs. Every 8th of them, by name, is kept for testing, and so is all
 that a transforms_test.json names. Beside OUT.gsz there are a log, OUT.csv, and, while a run is unfinished, what --resume
@@ -214,8 +215,8 @@ def _train(trainer: SplatTrainer, args: argparse.Namespace, log: Path, checkpoin
 
 
 def _stage(status: Status) -> str:
-    left = round(status.seconds_left)
-    return f"loss {status.loss:.4f}  {status.psnr:.1f} dB  {status.splats:,} splats  {left // 60}:{left % 60:02d} left"
+    left = time_left(status.seconds, status.share)
+    return f"loss {status.loss:.4f}  {status.psnr:.1f} dB  {status.splats:,} splats  {left}"
 
 
 def _compressed(
@@ -229,13 +230,14 @@ def _compressed(
     from ..train.refine import refine_scene
 
     assert goal.refining is not None
+    watch = Stopwatch()
     with Progress(args.quiet) as progress, interrupts() as asked:
 
         def tell(stage: str, state: State) -> None:
             if asked:
                 asked.clear()  # the next one interrupts the rounding
                 raise KeyboardInterrupt
-            progress.update(f"{stage}: {state.splats:,} splats, {state.psnr:.1f} dB", state.share)
+            progress.update(rate_stage(stage, state, watch.seconds), state.share)
 
         resume = args.resume and checkpoint.exists()
         made = refine_scene(scene, goal.refining, photographs=photographs, checkpoint=checkpoint, resume=resume, progress=tell)

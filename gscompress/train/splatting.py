@@ -76,11 +76,6 @@ class Status:
     seconds: float
     share: float
 
-    @property
-    def seconds_left(self) -> float:
-        """A guess from the pace so far."""
-        return self.seconds * (1 - self.share) / max(self.share, 1e-6)
-
 
 class SplatTrainer:
     """A scene in training.

@@ -119,7 +119,7 @@ def test_rate_and_distortion(run, data, tmp_path, monkeypatch):
     outcome = run(*command, "-o", tmp_path / "a.gsz")
     assert outcome.code == 0, outcome.err
     report = outcome.json
-    assert (report["preset"], report["iterations"], report["rate_iterations"]) == ("default", 60, 15)
+    assert (report["preset"], report["iterations"], report["rate_iterations"]) == ("default", 60, 40)
     assert report["lambda"] == pytest.approx(1e-4)
     assert report["output_bytes"] == (tmp_path / "a.gsz").stat().st_size
     assert report["splats_out"] == len(gscompress.load(tmp_path / "a.gsz")) < report["splats"]

@@ -46,7 +46,7 @@ bool decode(const std::vector<uint8_t> &f, bool partial) {
         const File file = parse(f.data(), f.size(), partial, MAX_SPLATS);
         const size_t n = file.rows, k = 3 * (1 + static_cast<size_t>(file.params.sh_rest));
         std::vector<float> means(3 * n), quats(4 * n), log_scales(3 * n), logits(n), sh(k * n);
-        decode_blocks(file.params, file.lowest_class, file.blocks, {means.data(), quats.data(), log_scales.data(), logits.data(), sh.data()}, 1);
+        decode_blocks(file.params, file.networks.get(), file.lowest_class, file.blocks, {means.data(), quats.data(), log_scales.data(), logits.data(), sh.data()}, 1);
         for (const auto *values : {&means, &quats, &log_scales, &logits, &sh})
             for (float v : *values)
                 if (!std::isfinite(v)) std::abort();

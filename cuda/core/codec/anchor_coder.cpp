@@ -26,7 +26,13 @@ AnchorCoder::AnchorCoder(const Params &params, const AnchorNetworks &networks)
 std::vector<uint8_t> AnchorCoder::encode_anchors(int lowest_class, const AnchorRows &rows, const Target *targets, size_t children, Statistics *stats) {
     EncodeIO io;
     code(io, lowest_class, rows.count, children, &rows, targets, stats);
-    return io.coder.finish();
+    std::vector<uint8_t> out;
+    for (size_t i = 0; i < ANCHORS_HEAD; ++i) out.push_back(static_cast<uint8_t>(rows.count >> (8 * i)));
+    const std::vector<uint8_t> stream = io.coder.finish();
+    out.insert(out.end(), stream.begin(), stream.end());
+    const uint64_t work = rows.count * networks_.work(), least = (work + MAX_WORK_PER_BYTE - 1) / MAX_WORK_PER_BYTE;
+    if (out.size() + 1 < least) out.resize(least - 1);
+    return out;
 }
 
 void AnchorCoder::decode_anchors(int lowest_class, size_t anchors, size_t children, const uint8_t *data, size_t size) {

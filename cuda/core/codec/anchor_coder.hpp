@@ -15,11 +15,14 @@ struct AnchorRows {  // what an encoder wants of the anchors of a block, ascendi
     int16_t *inputs;          // [n][inputs of the children's network], filled for the caller; or null
 };
 
+inline constexpr uint64_t MAX_WORK_PER_BYTE = 1 << 15;  // of a chunk's anchors, plus as much for free
+inline constexpr size_t ANCHORS_HEAD = 4;               // bytes of a chunk before its stream: the number of anchors
+
 class AnchorCoder : public SplatBlock {
 public:
     AnchorCoder(const Params &params, const AnchorNetworks &networks);
 
-    // Targets of the children in their order.
+    // The chunk of these anchors; targets of the children in their order.
     std::vector<uint8_t> encode_anchors(int lowest_class, const AnchorRows &rows, const Target *targets, size_t children, Statistics *stats);
     void decode_anchors(int lowest_class, size_t anchors, size_t children, const uint8_t *data, size_t size);
 

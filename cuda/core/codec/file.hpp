@@ -12,8 +12,6 @@ inline constexpr int FORMAT_VERSION = 1;
 inline constexpr uint64_t FIXED_HEADER = 270, TABLE_ENTRY = 24;  // 64 bits, so that no sum of a file's fields overflows where size_t is 32
 inline constexpr int MAX_LAYERS = 4;
 inline constexpr uint64_t MAX_SPLATS_PER_BYTE = 8;  // of a geometry chunk, plus as many for free
-inline constexpr uint64_t MAX_WORK_PER_BYTE = 1 << 15;  // of a chunk's anchors, likewise
-inline constexpr size_t ANCHORS_HEAD = 4;  // bytes of an anchors chunk before its stream
 enum SectionType : uint16_t { SECTION_BASIS = 1, SECTION_GEOMETRY = 2, SECTION_HARMONICS = 3, SECTION_ANCHORS = 4, SECTION_NETWORKS = 17, SECTION_CONDITION = 20, SECTION_ANCILLARY = 0x8000 };
 
 uint32_t crc32(const uint8_t *data, size_t size);

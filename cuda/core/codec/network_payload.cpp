@@ -31,9 +31,19 @@ void put(std::vector<uint8_t> &out, int v, int bytes) {
     for (int i = 0; i < bytes; ++i) out.push_back(static_cast<uint8_t>(v >> (8 * i)));
 }
 
+// Weights, biases and shifts of a layer.
+uint64_t numbers_in(int in, int out) { return static_cast<uint64_t>(out) * (static_cast<uint64_t>(in) + 2); }
+
 void check_symbols(uint64_t count, size_t size, const char *section) {
     if (count > MAX_SYMBOLS_PER_BYTE * (uint64_t{size} + 1))
         fail(FormatFault::CORRUPT, section, "at most " + std::to_string(MAX_SYMBOLS_PER_BYTE) + " numbers per byte", std::to_string(count));
+}
+
+// `out` with a stream and the zeros that its numbers need.
+std::vector<uint8_t> with_stream(std::vector<uint8_t> out, std::vector<uint8_t> stream, uint64_t numbers) {
+    stream.resize(std::max<uint64_t>(stream.size(), std::max<uint64_t>((numbers + MAX_SYMBOLS_PER_BYTE - 1) / MAX_SYMBOLS_PER_BYTE, 1) - 1));
+    out.insert(out.end(), stream.begin(), stream.end());
+    return out;
 }
 
 // Weights, biases and shifts of all networks, in either direction.
@@ -106,9 +116,10 @@ std::vector<uint8_t> encode_networks(const AnchorNetworks &networks) {
     EncodeIO io;
     AnchorNetworks copy = networks;
     NetworkCoder().code(io, copy);
-    const std::vector<uint8_t> stream = io.coder.finish();
-    out.insert(out.end(), stream.begin(), stream.end());
-    return out;
+    uint64_t numbers = 0;
+    for (const IntegerNetwork &n : networks.networks)
+        for (const IntegerLayer &l : n.layers) numbers += numbers_in(l.in, l.out);
+    return with_stream(std::move(out), io.coder.finish(), numbers);
 }
 
 std::vector<uint8_t> encode_grid(const ConditionGrid &grid) {
@@ -122,9 +133,9 @@ std::vector<uint8_t> encode_grid(const ConditionGrid &grid) {
     EncodeIO io;
     ConditionGrid copy = grid;
     code_grid(io, copy);
-    const std::vector<uint8_t> stream = io.coder.finish();
-    out.insert(out.end(), stream.begin(), stream.end());
-    return out;
+    uint64_t numbers = 0;
+    for (const GridLevel &l : grid.levels) numbers += l.entries.size();
+    return with_stream(std::move(out), io.coder.finish(), numbers);
 }
 
 AnchorNetworks read_networks_head(const uint8_t *data, size_t size, size_t &head) {
@@ -150,7 +161,7 @@ AnchorNetworks read_networks_head(const uint8_t *data, size_t size, size_t &head
             const bool last = l == layers[k] - 1;
             const int out = in.take(2, last ? n.outputs(k) : 1, last ? n.outputs(k) : MAX_WIDTH, "width");
             shapes[k].push_back({width, out});
-            symbols += static_cast<uint64_t>(out) * (static_cast<uint64_t>(width) + 2);
+            symbols += numbers_in(width, out);
             width = out;
         }
     }

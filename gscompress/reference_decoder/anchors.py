@@ -72,7 +72,7 @@ class AnchorDecoder:
             seen = list(condition)
             seen += self._hyper.decode(io, seen)
             seen += self._latent.decode(io, seen)
-            seen += [clip(v >> (FIXED_BITS - 8), -LIMIT, LIMIT) for v in self.splats.near(code)]
+            seen += [clip(v, -LIMIT, LIMIT) for v in self.splats.near(code)]
             network = self._networks.children
             said = _run(network, seen) if network.layers else []
             guesses = [said[i : i + GUESS] for i in range(0, len(said), GUESS)] or [None] * self._networks.slots

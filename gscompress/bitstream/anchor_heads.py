@@ -85,7 +85,7 @@ class NetworksHead:
         coarse = fields.take(1, fine, 63, "cell_shift")
         layers = [fields.take(1, 0, MAX_LAYERS, "layers") for _ in range(3)]
         fields.take(1, 0, 0, "reserved")
-        steps = [tuple(fields.take(2, 1, 65535, "step") for _ in range(n)) for n in (hyper, latent)]
+        hyper_steps, latent_steps = (tuple(fields.take(2, 1, 65535, "step") for _ in range(n)) for n in (hyper, latent))
         ends = (
             (condition, 2 * hyper),
             (condition + hyper, 2 * latent),
@@ -98,7 +98,7 @@ class NetworksHead:
             inner = [fields.take(2, 1, MAX_WIDTH, "width") for _ in range(count - 1)]
             widths.append((first, *inner, fields.take(2, last, last, "width")) if count else (first,))
         fields.check_symbols(sum(o * (i + 2) for w in widths for i, o in itertools.pairwise(w)))
-        return NetworksHead(slots, hyper, latent, condition, (fine, coarse), *steps, tuple(widths), fields.at)
+        return NetworksHead(slots, hyper, latent, condition, (fine, coarse), hyper_steps, latent_steps, tuple(widths), fields.at)
 
     @property
     def work(self) -> int:

@@ -196,7 +196,6 @@ def good_anchors() -> Iterator[tuple[str, bytes, bool]]:
         yield f"no_{part}", packed(random_draft(40, k % 4, 10 + k, k + 1, tuple(p for p in PARTS if p != part))[0]), False
     yield "extreme", packed(random_draft(40, 0, 2, 6, PARTS, True)[0]), False
     yield "forced", forced_anchors(3), False
-    file = parse(data)
     yield "cut", data[: payload_at(data, 5)], False
     yield "cut_networks", data[: payload_at(data, 2)], False
     yield "cut_inside", data[: payload_at(data, 3) + 9], True

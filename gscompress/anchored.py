@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -171,7 +172,7 @@ def anchored(draft: Draft, slots: int, coarser: int = 1, cell_shift: tuple[int, 
     count += count % 2 if count > 1 else 0
     blocks = np.bincount(first * count // max(len(codes), 1), minlength=count)
     ends = np.r_[0, np.cumsum(blocks)]
-    splats = [int(children[i:j].sum()) for i, j in zip(ends[:-1], ends[1:], strict=True)]
+    splats = [int(children[i:j].sum()) for i, j in itertools.pairwise(ends)]
     lowest = int(draft.classes[:, 0].min()) if len(codes) else 0
     s = draft.splats
     return AnchorDraft(

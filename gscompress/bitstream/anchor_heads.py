@@ -5,6 +5,7 @@ Counts and widths are checked here, before anything is allocated in their propor
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 MAX_SLOTS, MAX_HYPER, MAX_LATENT, MAX_CONDITION = 48, 64, 64, 64
@@ -84,7 +85,7 @@ class NetworksHead:
         coarse = fields.take(1, fine, 63, "cell_shift")
         layers = [fields.take(1, 0, MAX_LAYERS, "layers") for _ in range(3)]
         fields.take(1, 0, 0, "reserved")
-        steps = [tuple(fields.take(2, 1, 65535, "step") for _ in range(n)) for n in (hyper, latent)]
+        hyper_steps, latent_steps = (tuple(fields.take(2, 1, 65535, "step") for _ in range(n)) for n in (hyper, latent))
         ends = (
             (condition, 2 * hyper),
             (condition + hyper, 2 * latent),
@@ -96,13 +97,13 @@ class NetworksHead:
                 raise HeadFault("networks.layers", "0 where a network has nothing to do", count)
             inner = [fields.take(2, 1, MAX_WIDTH, "width") for _ in range(count - 1)]
             widths.append((first, *inner, fields.take(2, last, last, "width")) if count else (first,))
-        fields.check_symbols(sum(o * (i + 2) for w in widths for i, o in zip(w, w[1:], strict=False)))
-        return NetworksHead(slots, hyper, latent, condition, (fine, coarse), *steps, tuple(widths), fields.at)
+        fields.check_symbols(sum(o * (i + 2) for w in widths for i, o in itertools.pairwise(w)))
+        return NetworksHead(slots, hyper, latent, condition, (fine, coarse), hyper_steps, latent_steps, tuple(widths), fields.at)
 
     @property
     def work(self) -> int:
         """Of one anchor, about the number of multiplications."""
-        products = sum(i * o for w in self.widths for i, o in zip(w, w[1:], strict=False))
+        products = sum(i * o for w in self.widths for i, o in itertools.pairwise(w))
         return products + 16 * self.condition + 64 * (self.slots + self.hyper + self.latent)
 
     def needed(self, anchors: int) -> int:

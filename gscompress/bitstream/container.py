@@ -87,6 +87,13 @@ class Container:
         """Nothing is cut off."""
         return all(s.present for s in self.sections)
 
+    @property
+    def anchors(self) -> int | None:
+        """Anchors in the chunks that are there; None where there can be none."""
+        if self.networks is None:
+            return None
+        return sum(anchors_of(s.payload, s.splats, self.networks) for s in self.sections if s.kind == ANCHORS and s.present)
+
 
 def pack(header: Header, sections: list[Section]) -> bytes:
     """The bytes of a file. Chunks are padded to the size that their number of splats needs."""

@@ -117,6 +117,6 @@ class AnchorNetworks:
     latent_steps: np.ndarray
     hyper_steps: np.ndarray
     grid: ConditionGrid | None = None
-    hyper_prior: IntegerNetwork = IntegerNetwork()  # noqa: RUF009 - frozen
-    latent_prior: IntegerNetwork = IntegerNetwork()  # noqa: RUF009 - frozen
-    children: IntegerNetwork = IntegerNetwork()  # noqa: RUF009 - frozen
+    hyper_prior: IntegerNetwork = IntegerNetwork()
+    latent_prior: IntegerNetwork = IntegerNetwork()
+    children: IntegerNetwork = IntegerNetwork()

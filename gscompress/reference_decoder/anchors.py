@@ -74,8 +74,10 @@ class AnchorDecoder:
             seen += self._latent.decode(io, seen)
             seen += [clip(v, -LIMIT, LIMIT) for v in self.splats.near(code)]
             network = self._networks.children
-            said = _run(network, seen) if network.layers else []
-            guesses = [said[i : i + GUESS] for i in range(0, len(said), GUESS)] or [None] * self._networks.slots
+            guesses: list[list[int] | None] = [None] * self._networks.slots
+            if network.layers:
+                said = _run(network, seen)
+                guesses = [said[i : i + GUESS] for i in range(0, len(said), GUESS)]
             present = self._slots(io, guesses, before)
             before = min(len(present), 15)
             children -= len(present)

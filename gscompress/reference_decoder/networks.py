@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from ..bitstream.anchor_heads import MAX_CONDITION, MAX_LAYERS, MAX_WIDTH, GridHead, NetworksHead, grid_rows
@@ -21,7 +23,7 @@ def decode_networks(head: NetworksHead, payload: bytes) -> AnchorNetworks:
     """
     io, decoder = RangeDecoder(payload[head.size :]), NetworkDecoder()
     networks = [
-        IntegerNetwork(tuple(decoder.layer(io, i, o) for i, o in zip(widths, widths[1:], strict=False)))
+        IntegerNetwork(tuple(decoder.layer(io, i, o) for i, o in itertools.pairwise(widths)))
         for widths in head.widths
     ]
     io.check_end()

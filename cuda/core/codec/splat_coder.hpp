@@ -11,7 +11,7 @@ namespace gsz {
 
 struct Splat {  // decoded symbols, fixed point where not an index
     uint64_t code = 0;
-    int geometry_class = 0, color_class = 0;
+    int16_t geometry_class = 0, color_class = 0;
     int blur = 0;  // log2 of the blur at its voxel
     std::array<int, SCALARS> value{};
     Rotation rotation;
@@ -160,7 +160,7 @@ void SplatCoder::code_classes(IO &io, int layer, int lowest, Splat &s, const Spl
     const int half = FIXED_ONE / 2;
     const int b = before ? clip(before->geometry_class - lowest, 0, 14) + 1 : 0;
     const int f = fine.count ? clip((fine.geometry_class + half) >> FIXED_BITS, 0, 14) + 1 : 0;
-    s.geometry_class = lowest + unary(class_, class_.at({layer * 16 + b, layer * 16 + f}), 0, s.geometry_class - lowest, CLASSES - 1 - lowest);
+    s.geometry_class = static_cast<int16_t>(lowest + unary(class_, class_.at({layer * 16 + b, layer * 16 + f}), 0, s.geometry_class - lowest, CLASSES - 1 - lowest));
     // The colour class as a signed offset from the geometry class.
     const int cb = before ? clip(before->color_class - before->geometry_class + 8, 0, 14) + 1 : 0;
     const int g = s.geometry_class;
@@ -173,7 +173,7 @@ void SplatCoder::code_classes(IO &io, int layer, int lowest, Splat &s, const Spl
         if (down) d = -1 - unary(color_class_, ctx, 2, -1 - d, g - 1);
         else d = 1 + unary(color_class_, ctx, 20, d - 1, CLASSES - 2 - g);
     }
-    s.color_class = g + d;
+    s.color_class = static_cast<int16_t>(g + d);
 }
 
 template <class IO>
@@ -320,8 +320,8 @@ void SplatCoder::code(IO &io, int layer, int lowest_class, Splat &s, const int16
         (void)g;
     };
     if (target) {
-        s.geometry_class = target->geometry_class;
-        s.color_class = target->color_class;
+        s.geometry_class = static_cast<int16_t>(target->geometry_class);
+        s.color_class = static_cast<int16_t>(target->color_class);
     }
     group(Statistics::CLASS);
     code_classes(io, layer, lowest_class, s, before);

@@ -6,6 +6,7 @@ Rounding is straight through: forward as the integers have it, backward as if no
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -78,7 +79,7 @@ class Mlp(nn.Module):
 
     def __init__(self, widths: Sequence[int], centre: Tensor | None = None, spread: Tensor | None = None):
         super().__init__()
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(itertools.pairwise(widths))
         self.layers = nn.ModuleList(
             IntegerLinear(i, o, n + 1 == len(pairs), *((centre, spread) if n == 0 else ())) for n, (i, o) in enumerate(pairs)
         )

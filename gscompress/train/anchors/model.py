@@ -99,7 +99,7 @@ class AnchorModel(nn.Module):
         near = torch.as_tensor(run.inputs[:, -NEAR:].astype(np.float32) / ONE)
         mixing = np.zeros((SCALARS, SCALARS))
         mixing[:, : SCALARS - 1] = predictor[:, 3:9] / PREDICTOR_ONE
-        self.parts, self.children = parts, Children.of(draft, run, np.tril(mixing, -1))
+        self.parts, self.splats = parts, Children.of(draft, run, np.tril(mixing, -1))
         self.register_buffer("near", near)
         anchors = len(draft.anchors.codes)
         self.grid = None
@@ -121,7 +121,7 @@ class AnchorModel(nn.Module):
 
     def _start(self) -> None:
         """Nothing beyond what the neighbourhood tells but how many children there are."""
-        c = self.children
+        c = self.splats
         bias = torch.zeros(self.parts.slots, GUESS)
         bias[:, 0] = torch.logit(c.presence.mean(0).clamp(0.01, 0.99))
         last = self.guess.layers[-1]
@@ -129,7 +129,7 @@ class AnchorModel(nn.Module):
 
     def bits(self, exact: bool) -> dict[str, Tensor]:
         """Bits by group, each a sum; `exact` rounds as the integers do."""
-        p, c, out = self.parts, self.children, {}
+        p, c, out = self.parts, self.splats, {}
         anchors = torch.arange(len(self.near))
         seen = self.grid(anchors) if self.grid else self.near[:, :0]
         out["hyper"], hyper = self._vector(self.hyper, p.hyper_step, self.hyper_prior, self.free["hyper"], seen, exact)

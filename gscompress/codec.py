@@ -81,7 +81,7 @@ class SectionInfo:
 
 @dataclass(frozen=True)
 class Description:
-    """What a file says of itself without being decoded."""
+    """What a file says of itself without being decoded; `anchors` that are there, None in a file without."""
 
     version: int
     splats: int
@@ -93,6 +93,7 @@ class Description:
     complete: bool
     about: dict
     sections: tuple[SectionInfo, ...]
+    anchors: int | None = None
 
 
 def compress(
@@ -221,7 +222,7 @@ def describe(data: bytes, name: str = "<bytes>") -> Description:
     ]
     return Description(
         container.VERSION, header.splats, header.sh_degree, header.antialiased, len(data), header.blocks,
-        len(header.lowest_class), file.complete, about, tuple(infos),
+        len(header.lowest_class), file.complete, about, tuple(infos), file.anchors,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -147,18 +148,21 @@ class Draft:
             tuple(int(c) for c in predictor.ravel()), self.antialiased,
         )  # fmt: skip
 
-    def run(self, predictor: np.ndarray, components: int) -> Run:
-        """Codes every chunk."""
+    def params(self, predictor: np.ndarray, components: int) -> Any:
+        """The header as the native coder takes it."""
         header = self.header(predictor, components)
         basis = np.ascontiguousarray(self.basis[:components])
         rest = 3 * ((self.sh_degree + 1) ** 2 - 1)
-        params = core().Params.make(
+        return core().Params.make(
             header.depth, list(header.origin), header.voxel, rest // 3, list(header.log2_step), list(header.view_centre),
             header.view_radius, header.log2_footprint, list(header.mean), np.ascontiguousarray(predictor), basis.reshape(components, rest),
         )  # fmt: skip
+
+    def run(self, predictor: np.ndarray, components: int) -> Run:
+        """Codes every chunk."""
         s = self.splats
         return Run(*core().encode(
-            params, list(self.layout.lowest_class), self.layout.block_layers, self.codes, s.values, s.axes, s.means, self.ratios,
+            self.params(predictor, components), list(self.layout.lowest_class), self.layout.block_layers, self.codes, s.values, s.axes, s.means, self.ratios,
             self.classes, np.ascontiguousarray(self.coefficients[:, :components]), threads(),
         ))  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Writes tests/golden/v1: small files with what they decode to, and files that have to be refused.
+"""Writes tests/golden: small files with what they decode to, and files that have to be refused.
 
     python tools/make_goldens.py --write        files that are not there yet
 
@@ -19,9 +19,15 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDER = ROOT / "tests" / "golden" / "v1"
+FOLDER = ROOT / "tests" / "golden"
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "codec")]
 
+from anchors_for_tests import (  # noqa: E402  # pyright: ignore[reportMissingImports]
+    PARTS,
+    forced_anchors,
+    packed,
+    random_draft,
+)
 from hostile import (  # noqa: E402  # pyright: ignore[reportMissingImports]
     basis_stream,
     forced_file,
@@ -33,11 +39,14 @@ from scenes_for_tests import random_scene  # noqa: E402  # pyright: ignore[repor
 import gscompress  # noqa: E402
 from gscompress import codec  # noqa: E402
 from gscompress.bitstream.container import (  # noqa: E402
+    ANCHORS,
     BASIS,
+    CONDITION,
     ENTRY,
     FIXED_HEADER,
     GEOMETRY,
     HARMONICS,
+    NETWORKS,
     Header,
     Section,
     pack,
@@ -178,6 +187,52 @@ def _replaced(data: bytes, index: int, payload: bytes) -> bytes:
     return pack(file.header, [s if i != index else Section(s.kind, s.block, s.layer, s.splats, payload) for i, s in enumerate(file.sections)])
 
 
+def good_anchors() -> Iterator[tuple[str, bytes, bool]]:
+    """The same of anchors."""
+    data = packed(random_draft(70, 1, 0, 4)[0])
+    yield "all", data, False
+    yield "plain", packed(random_draft(60, 0, 1, 3, ())[0]), False
+    for k, part in enumerate(PARTS):
+        yield f"no_{part}", packed(random_draft(40, k % 4, 10 + k, k + 1, tuple(p for p in PARTS if p != part))[0]), False
+    yield "extreme", packed(random_draft(40, 0, 2, 6, PARTS, True)[0]), False
+    yield "forced", forced_anchors(3), False
+    yield "cut", data[: payload_at(data, 5)], False
+    yield "cut_networks", data[: payload_at(data, 2)], False
+    yield "cut_inside", data[: payload_at(data, 3) + 9], True
+
+
+def bad_anchors() -> Iterator[tuple[str, bytes]]:
+    """The same of anchors."""
+    data = packed(random_draft(50, 1, 4, 4)[0])
+    file = parse(data)
+    index = {kind: next(i for i, s in enumerate(file.sections) if s.kind == kind) for kind in (NETWORKS, CONDITION, ANCHORS)}
+    networks, grid, anchors = (payload_at(data, index[kind]) for kind in (NETWORKS, CONDITION, ANCHORS))
+    assert file.networks
+    streams = {"networks": networks + file.networks.size, "condition": grid + (file.grid.size if file.grid else 0), "anchors": anchors + 4}
+    for name, at in streams.items():
+        yield f"{name}_of_ones", patched(data, [(at + i, "B", 255) for i in range(8)])
+        yield f"{name}_of_zeros", patched(data, [(at + i, "B", 0) for i in range(20)])
+    for field, at, value in (
+        ("slots", 0, 49), ("hyper", 1, 65), ("latent", 2, 65), ("condition", 3, 65), ("cell_shift", 4, 64), ("cell_shift_order", 5, 0),
+        ("network_layers", 6, 5), ("reserved", 9, 1), ("width", file.networks.size - 2, 1),
+    ):  # fmt: skip
+        yield field, patched(data, [(networks + at, "B", value)])
+    yield "step", patched(data, [(networks + 10, "H", 0)])
+    yield "levels", patched(data, [(grid, "B", 0)])
+    yield "features", patched(data, [(grid + 1, "B", 8)])
+    yield "resolution", patched(data, [(grid + 2, "H", 513)])
+    yield "table", patched(data, [(grid + 4, "B", 16)])
+    yield "no_anchors", patched(data, [(anchors, "I", 0)])
+    yield "more_anchors_than_splats", patched(data, [(anchors, "I", file.sections[index[ANCHORS]].splats + 1)])
+    yield "layers", patched(data, [(23, "B", 2), (24, "H", 1)])
+    yield "anchors_version", patched(data, [(entry(index[ANCHORS], 2), "H", 2)])
+    yield "without_networks", pack(file.header, [s for s in file.sections if s.kind != NETWORKS])
+    yield "without_condition", pack(file.header, [s for s in file.sections if s.kind != CONDITION])
+    yield "two_networks", pack(file.header, [file.sections[index[NETWORKS]], *file.sections])
+    chunk = file.sections[index[ANCHORS]]
+    yield "beside_geometry", pack(file.header, [*file.sections, Section(GEOMETRY, chunk.block, 0, chunk.splats, b"")])
+
+
 def facts(data: bytes, partial: bool) -> dict:
     """What a good file decodes to."""
     decoded = codec.decode(data, partial=partial)
@@ -228,8 +283,10 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write what is missing; without, nothing happens")
     if not parser.parse_args().write:
         parser.error("goldens are frozen; --write adds those that are missing")
-    write(FOLDER / "good", good(), facts)
-    write(FOLDER / "bad", bad(), fault)
+    write(FOLDER / "v1" / "good", good(), facts)
+    write(FOLDER / "v1" / "bad", bad(), fault)
+    write(FOLDER / "anchors" / "good", good_anchors(), facts)
+    write(FOLDER / "anchors" / "bad", bad_anchors(), fault)
 
 
 if __name__ == "__main__":

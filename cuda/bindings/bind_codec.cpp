@@ -1,39 +1,23 @@
 // numpy arrays in and out of the codec. Shapes and types are checked by the signatures and `rows`; GIL released.
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
-#include <nanobind/stl/array.h>
-#include <nanobind/stl/string.h>
-#include <nanobind/stl/tuple.h>
-#include <nanobind/stl/vector.h>
+#include "codec_arrays.hpp"
 
-#include <memory>
-
-#include "codec/encoder.hpp"
-#include "codec/file.hpp"
-
-namespace nb = nanobind;
-using namespace gsz;
-
-template <class T, int D>
-using In = nb::ndarray<const T, nb::ndim<D>, nb::c_contig, nb::device::cpu>;
-
-static void rows(size_t found, size_t expected, const char *name) {
-    if (found != expected) throw nb::value_error((std::string(name) + ": expected " + std::to_string(expected) + " rows, found " + std::to_string(found)).c_str());
-}
-
-template <class T>
-static nb::object array(std::vector<T> values, std::initializer_list<size_t> shape) {
-    auto *owned = new std::vector<T>(std::move(values));
-    nb::capsule free(owned, [](void *p) noexcept { delete static_cast<std::vector<T> *>(p); });
-    return nb::cast(nb::ndarray<nb::numpy, T>(owned->data(), shape, free));
-}
-
-// Memory that is touched only where the decoder writes: a file that lies about its size is found out before it costs any.
-static std::unique_ptr<float[]> floats(size_t n) { return std::unique_ptr<float[]>(new float[n]); }
-
-static nb::object array(std::unique_ptr<float[]> values, std::initializer_list<size_t> shape) {
-    nb::capsule free(values.get(), [](void *p) noexcept { delete[] static_cast<float *>(p); });
-    return nb::cast(nb::ndarray<nb::numpy, float>(values.release(), shape, free));
+nb::tuple encoded(const std::vector<EncodedBlock> &out, const Statistics &stats, size_t groups) {
+    auto chunks = [&](auto member) {
+        nb::list by_block;
+        for (const EncodedBlock &b : out) {
+            nb::list by_layer;
+            for (const auto &bytes : b.*member) by_layer.append(nb::bytes(reinterpret_cast<const char *>(bytes.data()), bytes.size()));
+            by_block.append(by_layer);
+        }
+        return by_block;
+    };
+    std::vector<double> normal;
+    for (auto &matrix : stats.normal)
+        for (auto &row : matrix) normal.insert(normal.end(), row.begin(), row.end());
+    int components = 0;
+    for (const EncodedBlock &b : out) components = std::max(components, b.components_used);
+    return nb::make_tuple(chunks(&EncodedBlock::geometry), chunks(&EncodedBlock::sh), array(std::vector<double>(stats.bits.begin(), stats.bits.begin() + groups), {groups}),
+                          array(std::move(normal), {SCALARS, FEATURES + 1, FEATURES + 1}), components);
 }
 
 static Params make_params(int depth, std::array<double, 3> origin, double voxel, int sh_rest, std::vector<int> log2_step, std::array<int, 3> view_centre, int view_radius, int log2_footprint, std::vector<int> mean,
@@ -85,24 +69,9 @@ static nb::tuple encode(const Params &p, std::vector<int> lowest_class, std::vec
     std::vector<EncodedBlock> out;
     {
         nb::gil_scoped_release release;
-        out = encode_blocks(p, lowest_class, blocks, in, threads, &stats);
+        out = encode_blocks(p, lowest_class, blocks, in, nullptr, threads, &stats);
     }
-    auto chunks = [&](auto member) {
-        nb::list by_block;
-        for (EncodedBlock &b : out) {
-            nb::list by_layer;
-            for (auto &bytes : b.*member) by_layer.append(nb::bytes(reinterpret_cast<const char *>(bytes.data()), bytes.size()));
-            by_block.append(by_layer);
-        }
-        return by_block;
-    };
-    std::vector<double> normal;
-    for (auto &matrix : stats.normal)
-        for (auto &row : matrix) normal.insert(normal.end(), row.begin(), row.end());
-    int components = 0;
-    for (const EncodedBlock &b : out) components = std::max(components, b.components_used);
-    return nb::make_tuple(chunks(&EncodedBlock::geometry), chunks(&EncodedBlock::sh), array(std::vector<double>(stats.bits.begin(), stats.bits.end()), {Statistics::GROUPS}),
-                          array(std::move(normal), {SCALARS, FEATURES + 1, FEATURES + 1}), components);
+    return encoded(out, stats, Statistics::SPLAT_GROUPS);
 }
 
 // (arrays..., facts) of the scene, or (kind, field, expected, found) of what is wrong: errors.py has the types.
@@ -121,7 +90,7 @@ static nb::tuple decode(nb::bytes data, bool partial, size_t max_splats, int thr
         log_scales = floats(3 * n);
         opacity_logits = floats(n);
         sh = floats(3 * k * n);
-        decode_blocks(file.params, file.lowest_class, file.blocks, {means.get(), quats.get(), log_scales.get(), opacity_logits.get(), sh.get()}, threads);
+        decode_blocks(file.params, file.networks.get(), file.lowest_class, file.blocks, {means.get(), quats.get(), log_scales.get(), opacity_logits.get(), sh.get()}, threads);
     } catch (const FormatFault &f) {
         return nb::make_tuple(static_cast<int>(f.kind), f.field, f.expected, f.found);
     } catch (const ChunkFault &f) {

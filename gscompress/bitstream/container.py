@@ -10,6 +10,7 @@ import zlib
 from dataclasses import dataclass, fields
 
 from ..errors import BadMagic, Corrupt, FormatError, Truncated, Unsupported
+from .anchor_heads import GridHead, HeadFault, NetworksHead, anchors_of
 
 MAGIC = b"GSZ\x1a"
 VERSION = 1
@@ -24,10 +25,15 @@ MAX_SPLATS = 1 << 26
 """No file claims more than this without being refused."""
 VALUE_LIMIT = 1 << 20
 
-BASIS, GEOMETRY, HARMONICS, ABOUT = 1, 2, 3, 0x8001
+BASIS, GEOMETRY, HARMONICS, ANCHORS, NETWORKS, CONDITION, ABOUT = 1, 2, 3, 4, 17, 20, 0x8001
 ANCILLARY = 0x8000
 """Types from here on may be skipped by a decoder that does not know them."""
-KINDS = {BASIS: "basis", GEOMETRY: "geometry", HARMONICS: "harmonics", ABOUT: "about"}
+KINDS = {
+    BASIS: "basis", GEOMETRY: "geometry", HARMONICS: "harmonics", ANCHORS: "anchors", NETWORKS: "networks",
+    CONDITION: "condition", ABOUT: "about",
+}  # fmt: skip
+CRITICAL = (BASIS, GEOMETRY, HARMONICS, ANCHORS, NETWORKS, CONDITION)
+CHUNKS = (GEOMETRY, ANCHORS, HARMONICS)
 
 assert FIXED_HEADER == 270
 assert ENTRY.size == 24
@@ -69,22 +75,31 @@ class Section:
 
 @dataclass(frozen=True)
 class Container:
-    """A parsed file."""
+    """A parsed file; `networks` and `grid` where it is one of anchors and they are there."""
 
     header: Header
     sections: tuple[Section, ...]
+    networks: NetworksHead | None = None
+    grid: GridHead | None = None
 
     @property
     def complete(self) -> bool:
         """Nothing is cut off."""
         return all(s.present for s in self.sections)
 
+    @property
+    def anchors(self) -> int | None:
+        """Anchors in the chunks that are there; None where there can be none."""
+        if self.networks is None:
+            return None
+        return sum(anchors_of(s.payload, s.splats, self.networks) for s in self.sections if s.kind == ANCHORS and s.present)
+
 
 def pack(header: Header, sections: list[Section]) -> bytes:
-    """The bytes of a file. Geometry chunks are padded to the size that their number of splats needs."""
+    """The bytes of a file. Chunks are padded to the size that their number of splats needs."""
     padded = []
     for s in sections:
-        needed = max(0, -(-s.splats // MAX_SPLATS_PER_BYTE) - 1) if s.kind == GEOMETRY else 0
+        needed = max(0, -(-s.splats // MAX_SPLATS_PER_BYTE) - 1) if s.kind in (GEOMETRY, ANCHORS) else 0
         padded.append(s.payload + bytes(max(0, needed - len(s.payload))))
     table = b"".join(
         ENTRY.pack(s.kind, 1, s.block, s.layer, 0, s.splats, len(data), zlib.crc32(data))
@@ -144,7 +159,7 @@ def parse(data: bytes, name: str = "<bytes>", partial: bool = False) -> Containe
     sections, offset, whole = [], size, True
     for i in range(count):
         kind, version, block, layer, reserved, splats, length, crc = ENTRY.unpack_from(data, FIXED_HEADER + i * ENTRY.size)
-        if kind < ANCILLARY and (kind not in (BASIS, GEOMETRY, HARMONICS) or version != 1):
+        if kind < ANCILLARY and (kind not in CRITICAL or version != 1):
             raise wrong(Unsupported, f"section {i}.type", "a known section", f"{kind} version {version} (a newer gscompress wrote this file)")
         if reserved:
             raise wrong(Corrupt, f"section {i}.reserved", 0, reserved)
@@ -160,7 +175,7 @@ def parse(data: bytes, name: str = "<bytes>", partial: bool = False) -> Containe
     if whole and len(data) != offset:
         raise wrong(Corrupt, "file", f"{offset} bytes", f"{len(data)} bytes")
     _check_order(header, sections, wrong)
-    return Container(header, tuple(sections))
+    return Container(header, tuple(sections), *_anchor_heads(sections, wrong))
 
 
 def _header(values: tuple, antialiased: bool, wrong) -> tuple[Header, int, int]:
@@ -199,9 +214,13 @@ def _header(values: tuple, antialiased: bool, wrong) -> tuple[Header, int, int]:
 
 
 def _check_order(header: Header, sections: list[Section], wrong) -> None:
-    """Geometry chunks layer by layer, in each layer block by block; then the harmonics in the same order."""
+    """Chunks of geometry or anchors layer by layer, in each layer block by block; then the harmonics in the same order."""
+    anchored = any(s.kind in (ANCHORS, NETWORKS, CONDITION) for s in sections)
+    if anchored:
+        _check_anchor_sections(header, sections, wrong)
+    main = ANCHORS if anchored else GEOMETRY
     chunks = header.blocks * len(header.lowest_class)
-    done = {GEOMETRY: 0, HARMONICS: 0}
+    done = {main: 0, HARMONICS: 0}
     counts: list[int] = []
     bases = 0
     for i, s in enumerate(sections):
@@ -214,19 +233,66 @@ def _check_order(header: Header, sections: list[Section], wrong) -> None:
         layer, block = divmod(done[s.kind], header.blocks)
         if (s.block, s.layer) != (block, layer) or done[s.kind] >= chunks:
             raise wrong(Corrupt, f"section {i}.block, .layer", f"{block}, {layer}", f"{s.block}, {s.layer}")
-        if s.kind == GEOMETRY:
+        if s.kind == main:
             if s.splats > MAX_SPLATS_PER_BYTE * (s.size + 1):
                 raise wrong(Corrupt, f"section {i}.splats", f"at most {MAX_SPLATS_PER_BYTE} per byte", s.splats)
             counts.append(s.splats)
-        elif done[GEOMETRY] != chunks:
+        elif done[main] != chunks:
             raise wrong(Corrupt, "sections", "all geometry before the harmonics", f"section {i}")
         elif done[s.kind] >= len(counts) or counts[done[s.kind]] != s.splats:
             raise wrong(Corrupt, f"section {i}.splats", "as many as the geometry chunk has", s.splats)
         elif not bases:
             raise wrong(Corrupt, "sections", "the basis before the harmonics", "none")
         done[s.kind] += 1
-    for kind, wanted in ((GEOMETRY, chunks), (HARMONICS, chunks if header.sh_components else 0)):
+    for kind, wanted in ((main, chunks), (HARMONICS, chunks if header.sh_components else 0)):
         if done[kind] != wanted:
             raise wrong(Corrupt, "sections", f"{wanted} {KINDS[kind]} chunks", done[kind])
     if sum(counts) != header.splats:
         raise wrong(Corrupt, "header.splats", f"{sum(counts)} in the chunks", header.splats)
+
+
+def _check_anchor_sections(header: Header, sections: list[Section], wrong) -> None:
+    """Networks, then a condition grid or none, then anchors in the place of the geometry."""
+    networks = grids = chunks = 0
+    for s in sections:
+        if s.kind == GEOMETRY:
+            raise wrong(Corrupt, "sections", "anchors or geometry", "both")
+        if s.kind == NETWORKS:
+            if networks or grids or chunks:
+                raise wrong(Corrupt, "sections", "networks once and first", "others")
+            networks += 1
+        elif s.kind == CONDITION:
+            if grids or chunks or not networks:
+                raise wrong(Corrupt, "sections", "one condition grid between networks and anchors", "others")
+            grids += 1
+        elif s.kind == ANCHORS:
+            if not networks:
+                raise wrong(Corrupt, "sections", "networks before the anchors", "none")
+            chunks += 1
+    if not networks:
+        raise wrong(Corrupt, "sections", "networks before the anchors", "none")
+    if len(header.lowest_class) != 1:
+        raise wrong(Corrupt, "header.layers", "1 of anchors", len(header.lowest_class))
+
+
+def _anchor_heads(sections: list[Section], wrong) -> tuple[NetworksHead | None, GridHead | None]:
+    """The fields of fixed form in what is there of the networks, the grid and the anchors; all are checked."""
+    networks = grid = None
+    for i, s in enumerate(sections):
+        if not s.present:
+            continue
+        try:
+            if s.kind == NETWORKS:
+                networks = NetworksHead.read(s.payload)
+            elif s.kind == CONDITION:
+                assert networks
+                grid = GridHead.read(s.payload, networks)
+            elif s.kind == ANCHORS:
+                assert networks
+                if networks.condition and not grid:
+                    raise wrong(Corrupt, "sections", "a condition grid before the anchors", "none")
+                anchors_of(s.payload, s.splats, networks)
+        except HeadFault as fault:
+            field = f"section {i}{fault.field}" if s.kind == ANCHORS else fault.field
+            raise wrong(Corrupt, field, fault.expected, fault.found) from fault
+    return networks, grid

@@ -48,6 +48,7 @@ def _gsz(args: argparse.Namespace) -> None:
         "version": found.version,
         "blocks": found.blocks,
         "layers": found.layers,
+        "anchors": found.anchors,
         "complete": found.complete,
         "about": found.about,
         "sections": [
@@ -63,6 +64,8 @@ def _gsz(args: argparse.Namespace) -> None:
         return
     _print_head(report)
     print(f"  version  {found.version}, {plural(found.blocks, 'block')} of {plural(found.layers, 'layer')}")
+    if found.anchors is not None:
+        print(f"  anchors  {found.anchors:,}")
     if found.about:
         print("  about    " + ", ".join(f"{key} {value}" for key, value in found.about.items()))
     present = sum(s.present for s in found.sections)

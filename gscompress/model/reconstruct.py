@@ -19,6 +19,7 @@ class Symbols:
 
     Attributes:
         voxel: [N, 3], coordinates in the octree's grid.
+        shift: [N, 3], from the voxel's centre to where the offset begins, 1/256 voxel.
         value: [N, 7], fixed point: log2 scales, log2 opacity, rotated colour.
         color_class: [N].
         rotation: [N, 7]: needle, bits, angle_bits, face, u, v, angle.
@@ -28,6 +29,7 @@ class Symbols:
     """
 
     voxel: np.ndarray
+    shift: np.ndarray
     value: np.ndarray
     color_class: np.ndarray
     rotation: np.ndarray
@@ -42,8 +44,8 @@ def reconstruct(p: Params, s: Symbols) -> tuple[np.ndarray, np.ndarray, np.ndarr
     local = [_offset(s.offset[:, i], s.log2_steps[:, i]) for i in range(3)]
     means = []
     for k in range(3):
-        centre = p.origin[k] + (s.voxel[:, k].astype(np.float64) + 0.5) * p.voxel
-        means.append(centre + (axes[0][k] * local[0] + axes[1][k] * local[1] + axes[2][k] * local[2]))
+        base = p.origin[k] + (s.voxel[:, k].astype(np.float64) + 0.5 + s.shift[:, k] / 256.0) * p.voxel
+        means.append(base + (axes[0][k] * local[0] + axes[1][k] * local[1] + axes[2][k] * local[2]))
     log_scales = s.value[:, :3] * (detmath.LN2 / ONE)
     ln_o = np.minimum(s.value[:, 3], -1) * (detmath.LN2 / ONE)
     logits = ln_o - detmath.log(1.0 - detmath.exp(ln_o))

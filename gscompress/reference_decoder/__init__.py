@@ -8,19 +8,21 @@ is a bug in one of them, or a gap in FORMAT.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..bitstream.container import BASIS, GEOMETRY, HARMONICS, Container, Header, parse
+from ..bitstream.container import BASIS, CHUNKS, CONDITION, NETWORKS, Container, Header, parse
 from ..entropy.decisions import Decisions
 from ..entropy.range_coder import RangeDecoder, StreamFault
 from ..entropy.symbols import SIGNED_NODES, code_signed
+from ..model.anchors import AnchorNetworks
 from ..model.prediction import FEATURES
 from ..model.reconstruct import Symbols, reconstruct
 from ..model.steps import Params
 from ..scene import Scene
-from .block import decode_block, named_stream
+from .block import decode_anchor_block, decode_block, named_stream
+from .networks import decode_grid, decode_networks
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +43,14 @@ def decode(data: bytes, name: str = "<bytes>", partial: bool = False) -> Referen
     file = parse(data, name, partial)
     with named_stream("basis", name):
         params = _params(file)
-    parts = [decode_block(file, params, block, name) for block in range(file.header.blocks)]
+    networks = _networks(file, name)
+    if networks:
+        parts = [decode_anchor_block(file, params, networks, block, name) for block in range(file.header.blocks)]
+    else:
+        parts = [decode_block(file, params, block, name) for block in range(file.header.blocks)]
     symbols = Symbols(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
     scene = Scene(*reconstruct(params, symbols), antialiased=file.header.antialiased)
-    chunks = [s.present for s in file.sections if s.kind in (GEOMETRY, HARMONICS)]
+    chunks = [s.present for s in file.sections if s.kind in CHUNKS]
     return ReferenceDecoded(scene, sum(chunks), len(chunks))
 
 
@@ -53,8 +59,27 @@ def _params(file: Container) -> Params:
     predictor = tuple(h.predictor[i : i + FEATURES] for i in range(0, len(h.predictor), FEATURES))
     return Params(
         h.depth, h.origin, h.voxel, h.log2_step, h.view_centre, h.view_radius, h.log2_footprint, h.mean, predictor,
-        _basis(h, next((s.payload for s in file.sections if s.kind == BASIS and s.present), None)),
+        _basis(h, _payload(file, BASIS)),
     )  # fmt: skip
+
+
+def _payload(file: Container, kind: int) -> bytes | None:
+    """Of the one section of a kind, None where it is not there."""
+    return next((s.payload for s in file.sections if s.kind == kind and s.present), None)
+
+
+def _networks(file: Container, name: str) -> AnchorNetworks | None:
+    """Of a file of anchors; None of another, or where they are cut off, and then no anchors are there either."""
+    payload = _payload(file, NETWORKS)
+    if payload is None or not file.networks:
+        return None
+    with named_stream("networks", name):
+        networks = decode_networks(file.networks, payload)
+    payload = _payload(file, CONDITION)
+    if payload is None or not file.grid:
+        return networks
+    with named_stream("condition", name):
+        return replace(networks, grid=decode_grid(file.grid, payload))
 
 
 def _basis(header: Header, payload: bytes | None) -> np.ndarray:

@@ -9,11 +9,14 @@ from heapq import merge
 
 import numpy as np
 
-from ..bitstream.container import GEOMETRY, HARMONICS, Container
+from ..bitstream.anchor_heads import ANCHORS_HEAD, anchors_of
+from ..bitstream.container import ANCHORS, GEOMETRY, HARMONICS, Container
 from ..entropy.range_coder import RangeDecoder, StreamFault
 from ..errors import Corrupt
+from ..model.anchors import AnchorNetworks
 from ..model.reconstruct import Symbols
 from ..model.steps import Params, compact
+from .anchors import AnchorDecoder
 from .harmonics import HarmonicsDecoder
 from .octree import OctreeDecoder
 from .splats import Splat, SplatDecoder
@@ -34,10 +37,39 @@ def decode_block(file: Container, params: Params, block: int, name: str) -> tupl
     Raises:
         Corrupt: a stream is not sound.
     """
-    geometry, harmonics = (
-        [(s.payload, s.splats) for s in file.sections if s.kind == kind and s.block == block and s.present]
-        for kind in (GEOMETRY, HARMONICS)
-    )
+    geometry, harmonics = (_chunks(file, kind, block) for kind in (GEOMETRY, HARMONICS))
+    splats = _layers(geometry, file.header.lowest_class, params, block, name)
+    return _columns(splats.splats, _harmonics(harmonics, splats, len(params.basis), block, name), len(params.basis))
+
+
+def decode_anchor_block(
+    file: Container, params: Params, networks: AnchorNetworks, block: int, name: str
+) -> tuple[np.ndarray, ...]:
+    """As `decode_block`, of a file of anchors.
+
+    Raises:
+        Corrupt: a stream is not sound.
+    """
+    assert file.networks
+    anchors, harmonics = (_chunks(file, kind, block) for kind in (ANCHORS, HARMONICS))
+    decoder = AnchorDecoder(params, networks, file.networks.cell_shift)
+    for payload, count in anchors:
+        with named_stream(f"anchors of block {block}, layer 0", name):
+            io = RangeDecoder(payload[ANCHORS_HEAD:])
+            decoder.decode(io, file.header.lowest_class[0], anchors_of(payload, count, file.networks), count)
+            io.check_end()
+    coefficients = _harmonics(harmonics, decoder.splats, len(params.basis), block, name)
+    return _columns(decoder.splats.splats, coefficients, len(params.basis))
+
+
+def _chunks(file: Container, kind: int, block: int) -> list[tuple[bytes, int]]:
+    """Payload and number of splats of a block's chunks that are there."""
+    return [(s.payload, s.splats) for s in file.sections if s.kind == kind and s.block == block and s.present]
+
+
+def _layers(
+    geometry: list[tuple[bytes, int]], lowest_class: tuple[int, ...], params: Params, block: int, name: str
+) -> SplatDecoder:
     octree, splats = OctreeDecoder(), SplatDecoder(params)
     earlier: list[int] = []
     for layer, (payload, count) in enumerate(geometry):
@@ -45,13 +77,19 @@ def decode_block(file: Container, params: Params, block: int, name: str) -> tupl
             io = RangeDecoder(payload)
             codes = octree.decode(io, params.depth, count, earlier)
             for code in codes:
-                splats.decode(io, layer, file.header.lowest_class[layer], code)
+                splats.decode(io, layer, lowest_class[layer], code)
                 io.check()
             io.check_end()
         earlier = list(merge(earlier, codes))
+    return splats
+
+
+def _harmonics(
+    chunks: list[tuple[bytes, int]], splats: SplatDecoder, components: int, block: int, name: str
+) -> list[list[int]]:
     coefficients: list[list[int]] = []
-    decoder = HarmonicsDecoder(len(params.basis))
-    for layer, (payload, count) in enumerate(harmonics):
+    decoder = HarmonicsDecoder(components)
+    for layer, (payload, count) in enumerate(chunks):
         with named_stream(f"harmonics of block {block}, layer {layer}", name):
             io = RangeDecoder(payload)
             first = len(coefficients)
@@ -59,7 +97,7 @@ def decode_block(file: Container, params: Params, block: int, name: str) -> tupl
                 coefficients.append(decoder.decode(io, s.color_class, splats.fine_cell(s.code)))
                 io.check()
             io.check_end()
-    return _columns(splats.splats, coefficients, len(params.basis))
+    return coefficients
 
 
 def _columns(splats: list[Splat], coefficients: list[list[int]], components: int) -> tuple[np.ndarray, ...]:
@@ -69,6 +107,7 @@ def _columns(splats: list[Splat], coefficients: list[list[int]], components: int
         harmonics[: len(coefficients)] = coefficients
     rows = {
         "voxel": ([[compact(s.code >> axis) for axis in range(3)] for s in splats], (n, 3)),
+        "shift": ([s.shift for s in splats], (n, 3)),
         "value": ([s.value for s in splats], (n, 7)),
         "color_class": ([s.color_class for s in splats], (n,)),
         "rotation": ([astuple(s.rotation) for s in splats], (n, 7)),

@@ -109,7 +109,7 @@ def test_order(order):
 
 
 def test_types():
-    for kind in (0, 4, 15, 16, 31, 0x7FFF):
+    for kind in (0, 5, 15, 16, 18, 31, 0x7FFF):
         with pytest.raises(Unsupported, match="newer gscompress"):
             parse(pack(HEADER, [*SECTIONS, Section(kind, 0, 0, 0, b"")]))
     for kind in (0x8000, 0x8002, 0xFFFF):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import gscompress.bitstream
-from gscompress.bitstream import container
+from gscompress.bitstream import anchor_heads, container
 from gscompress.entropy import decisions, range_coder, symbols
 from gscompress.model import cells, steps
 from gscompress.reference_decoder import rotation, splats
@@ -60,7 +60,7 @@ def test_registry():
     registry = {row[0]: row[2] for row in rows("## Section types")}
     for kind, name in container.KINDS.items():
         assert registry[f"{kind}" if kind < container.ANCILLARY else f"{kind:#06x}"] == name
-    assert "16–31" in registry
+    assert "21–31" in registry
 
 
 def test_constants():
@@ -68,7 +68,9 @@ def test_constants():
         f"min(n_i + 1, {decisions.SEEN_LIMIT})", f"more than {'eight' if range_coder.AHEAD == 8 else '?'} bytes", f"MAX_BUCKET = {symbols.MAX_BUCKET}",
         f"{symbols.SIGNED_NODES} nodes", f"{container.MAX_SPLATS_PER_BYTE} · (size + 1)", f"2^{container.MAX_SPLATS.bit_length() - 1} splats",
         f"ratio ≤ {splats.NOTHING_TO_SAY}".replace("-", "−"), f"TOP = {rotation.TOP}", f"{cells.COUNT_LIMIT}",
-        ", ".join(map(str, cells._RECIPROCAL)),
+        ", ".join(map(str, cells._RECIPROCAL)), f"{anchor_heads.MAX_SYMBOLS_PER_BYTE} · (bytes of\nthe stream + 1)",
+        f"2^{anchor_heads.MAX_WORK_PER_BYTE.bit_length() - 1} · (size + 1)", f"1 to {anchor_heads.MAX_SLOTS}; children",
+        f"levels, 1 to {anchor_heads.MAX_LEVELS}; u8 features F, 1 to {anchor_heads.MAX_FEATURES}",
     ):  # fmt: skip
         assert text in TEXT, text
 
@@ -91,3 +93,28 @@ def test_model_sizes():
         ends = [*model._offsets, len(model._terms)]
         contexts = ", ".join(str((b - a) // model._nodes) for a, b in itertools.pairwise(ends))
         assert f"| `{name}` | {model._nodes} | {contexts} |" in TEXT, name
+
+
+def test_model_sizes_of_anchors():
+    from gscompress.entropy.decisions import Decisions
+    from gscompress.model.anchors import AnchorNetworks, IntegerNetwork
+    from gscompress.reference_decoder.anchors import AnchorDecoder
+    from gscompress.reference_decoder.networks import NetworkDecoder
+
+    def sizes(model: Decisions) -> list[int]:
+        ends = [*model._offsets, len(model._terms)]
+        return [(b - a) // model._nodes for a, b in itertools.pairwise(ends)]
+
+    none = IntegerNetwork(())
+    networks = AnchorNetworks(7, np.ones(5, np.uint16), np.ones(3, np.uint16), None, none, none, none)
+    params = steps.Params(1, (0, 0, 0), 1.0, (0,) * 6, (0, 0, 0), 1, 0, (0,) * 7, ((0,) * 10,) * 7, np.zeros((0, 0), np.int64))
+    a, n = AnchorDecoder(params, networks, (3, 15)), NetworkDecoder()
+    families = {"shift": n._shifts, "bias": n._biases, "weight": n._weights}
+    for name, model in families.items():
+        assert f"| `{name}` | {model._nodes} | {', '.join(map(str, sizes(model)))} |" in TEXT, name
+    assert [sizes(v._model) for v in (a._hyper, a._latent)] == [[32, 3, 8 * 3], [32, 5, 8 * 5]]
+    assert "| `hyper` | 96 | 32, H, 8 H |" in TEXT
+    assert sizes(a._presence) == [16, 7, 256]
+    assert "| `presence` | 1 | 16, K, 256 |" in TEXT
+    assert [sizes(a.splats._scalar[0]), sizes(a.splats._offset)] == [[16, 32, 49, 25], [64, 128]]
+    assert "`scalar` has 16, 32, 49, 25\nvalues and `offset` 64, 128" in TEXT

@@ -16,24 +16,34 @@ import gscompress
 from gscompress import codec, errors, reference_decoder
 
 ROOT = Path(__file__).resolve().parents[2]
-GOOD = ROOT / "tests" / "golden" / "v1" / "good"
-BAD = GOOD.parent / "bad"
-GOOD_FACTS = json.loads((GOOD / "manifest.json").read_text(encoding="utf-8"))
-BAD_FACTS = json.loads((BAD / "manifest.json").read_text(encoding="utf-8"))
+FOLDER = ROOT / "tests" / "golden"
+GOOD = FOLDER / "v1" / "good"
+
+
+def facts_of(verdict: str) -> dict[str, dict]:
+    """What the manifests say, by folder and name."""
+    read = {kind: json.loads((FOLDER / kind / verdict / "manifest.json").read_text(encoding="utf-8")) for kind in ("v1", "anchors")}
+    return {f"{kind}/{verdict}/{name}": facts for kind, entries in read.items() for name, facts in entries.items()}
+
+
+GOOD_FACTS, BAD_FACTS = facts_of("good"), facts_of("bad")
 
 
 def test_none_is_missing():
     """Neither a file without facts nor facts without a file; and the folders stay small."""
-    for folder, facts, least in ((GOOD, GOOD_FACTS, 15), (BAD, BAD_FACTS, 45)):
-        files = {path.stem: path.stat().st_size for path in folder.glob("*.gsz")}
-        assert set(files) == set(facts)
-        assert len(files) >= least
-        assert sum(files.values()) < 40_000
+    least = {"v1/good": 15, "v1/bad": 45, "anchors/good": 12, "anchors/bad": 20}
+    found = {}
+    for folder, count in least.items():
+        files = {f"{folder}/{path.stem}": path.stat().st_size for path in (FOLDER / folder).glob("*.gsz")}
+        assert len(files) >= count
+        assert sum(files.values()) < 80_000
+        found |= files
+    assert set(found) == {*GOOD_FACTS, *BAD_FACTS}
 
 
 @pytest.mark.parametrize("name", GOOD_FACTS)
 def test_good(name):
-    facts, data = GOOD_FACTS[name], (GOOD / f"{name}.gsz").read_bytes()
+    facts, data = GOOD_FACTS[name], (FOLDER / f"{name}.gsz").read_bytes()
     assert hashlib.sha256(data).hexdigest() == facts["file_sha256"]
     decoded = codec.decode(data, partial=facts["partial"])
     scene = assert_parity(data, facts["partial"])
@@ -53,7 +63,7 @@ def test_good(name):
 
 @pytest.mark.parametrize("name", BAD_FACTS)
 def test_bad(name):
-    facts, data = BAD_FACTS[name], (BAD / f"{name}.gsz").read_bytes()
+    facts, data = BAD_FACTS[name], (FOLDER / f"{name}.gsz").read_bytes()
     expected = getattr(errors, facts["error"])
     for decode in (codec.decode, reference_decoder.decode):
         with pytest.raises(expected) as caught:
@@ -77,7 +87,7 @@ def test_cut_files_say_how_far_they_got():
     assert not described.complete
     decoded = codec.decode(data)
     present = [s for s in described.sections if s.present and s.kind in ("geometry", "harmonics")]
-    assert (decoded.chunks, decoded.chunks_total) == (len(present), GOOD_FACTS["cut"]["chunks_total"])
+    assert (decoded.chunks, decoded.chunks_total) == (len(present), GOOD_FACTS["v1/good/cut"]["chunks_total"])
     assert 0 < decoded.chunks < decoded.chunks_total
     # What is there is what the whole file has there, harmonics apart.
     whole = codec.decode((GOOD / "blocks.gsz").read_bytes()).scene

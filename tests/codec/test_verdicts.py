@@ -14,7 +14,7 @@ from gscompress.bitstream.container import ENTRY, FIXED_HEADER
 from gscompress.errors import FormatError
 
 FOLDER = Path(__file__).resolve().parents[1] / "golden" / "v1"
-FILES = sorted(FOLDER.rglob("*.gsz"))
+FILES = sorted(FOLDER.parent.rglob("*.gsz"))
 
 
 def verdict(decode, data: bytes):
@@ -43,7 +43,7 @@ def payloads(data: bytes) -> list[tuple[int, int]]:
     return out
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parent.name}-{p.stem}")
+@pytest.mark.parametrize("path", FILES, ids=lambda p: "-".join(p.relative_to(FOLDER.parent).with_suffix("").parts))
 def test_cuts(path):
     data = path.read_bytes()
     for begin, end in payloads(data):

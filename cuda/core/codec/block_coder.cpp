@@ -11,7 +11,7 @@ void BlockCoder::layer(IO &io, int lowest_class, std::vector<uint64_t> &codes, s
         if (i + 8 < count) splats_.expect(codes[i + 4], codes[i + 8]);
         Splat s;
         s.code = codes[i];
-        splats_.code(io, layers_, lowest_class, s, targets ? targets + i : nullptr, stats);
+        splats_.code(io, layers_, lowest_class, s, nullptr, targets ? targets + i : nullptr, stats);
         if constexpr (std::is_same_v<IO, DecodeIO>) io.check();
     }
     std::vector<uint64_t> merged(earlier_.size() + codes.size());
@@ -34,7 +34,7 @@ void BlockCoder::decode_layer(int lowest_class, size_t count, const uint8_t *dat
     io.check_end();
 }
 
-std::vector<uint8_t> BlockCoder::encode_sh(size_t first, size_t count, const float *coefficients, const double *weights, Statistics *stats) {
+std::vector<uint8_t> SplatBlock::encode_sh(size_t first, size_t count, const float *coefficients, const double *weights, Statistics *stats) {
     EncodeIO io;
     io.bits = stats ? &stats->bits[Statistics::SH] : nullptr;
     for (size_t i = 0; i < count; ++i) {
@@ -70,7 +70,7 @@ void reconstruct(const Params &p, const Splat &s, const int *sh_symbols, float *
     det_exp2_3(octaves, local);
     for (int i = 0; i < 3; ++i) local[i] = s.offset[i] * local[i];
     for (int k = 0; k < 3; ++k)
-        mean[k] = static_cast<float>(voxel_centre(p, s.code, k) + (axes[0][k] * local[0] + axes[1][k] * local[1] + axes[2][k] * local[2]));
+        mean[k] = static_cast<float>(base_position(p, s, k) + (axes[0][k] * local[0] + axes[1][k] * local[1] + axes[2][k] * local[2]));
     for (int i = 0; i < 3; ++i) log_scale[i] = static_cast<float>(s.value[i] * (LN2 / FIXED_ONE));
     // Quaternion of the matrix whose columns are the axes: the largest of the four first.
     const double m00 = axes[0][0], m11 = axes[1][1], m22 = axes[2][2];

@@ -7,14 +7,8 @@
 
 namespace gsz {
 
-class BlockCoder {
+class SplatBlock {  // what blocks of layers and blocks of anchors have in common: splats, then their harmonics
 public:
-    explicit BlockCoder(const Params &params) : p_(params), splats_(params), sh_(params) {}
-
-    // Encodes a layer; codes sorted ascending, one target each, in that order.
-    std::vector<uint8_t> encode_layer(int lowest_class, const std::vector<uint64_t> &codes, const Target *targets, Statistics *stats);
-    void decode_layer(int lowest_class, size_t count, const uint8_t *data, size_t size);
-
     // Harmonics of splats [first, first + count) of the block. `take(i, symbols)` gets each splat's, [sh_components].
     std::vector<uint8_t> encode_sh(size_t first, size_t count, const float *coefficients, const double *weights, Statistics *stats);
     template <class Take>
@@ -23,20 +17,35 @@ public:
 
     const std::vector<Splat> &splats() const { return splats_.splats(); }
 
-private:
-    template <class IO>
-    void layer(IO &io, int lowest_class, std::vector<uint64_t> &codes, size_t count, const Target *targets, Statistics *stats);
+protected:
+    SplatBlock(const Params &params, const CodeShape &shape) : p_(params), splats_(params, shape), sh_(params) {}
 
     const Params &p_;
     OctreeCoder octree_;
     SplatCoder splats_;
+
+private:
     ShCoder sh_;
+};
+
+class BlockCoder : public SplatBlock {
+public:
+    explicit BlockCoder(const Params &params) : SplatBlock(params, CodeShape{}) {}
+
+    // Encodes a layer; codes sorted ascending, one target each, in that order.
+    std::vector<uint8_t> encode_layer(int lowest_class, const std::vector<uint64_t> &codes, const Target *targets, Statistics *stats);
+    void decode_layer(int lowest_class, size_t count, const uint8_t *data, size_t size);
+
+private:
+    template <class IO>
+    void layer(IO &io, int lowest_class, std::vector<uint64_t> &codes, size_t count, const Target *targets, Statistics *stats);
+
     std::vector<uint64_t> earlier_;
     int layers_ = 0;
 };
 
 template <class Take>
-void BlockCoder::decode_sh(size_t first, size_t count, const uint8_t *data, size_t size, Take take) {
+void SplatBlock::decode_sh(size_t first, size_t count, const uint8_t *data, size_t size, Take take) {
     DecodeIO io{RangeDecoder(data, size)};
     for (size_t i = first; i < first + count; ++i) {
         if (i + 8 < first + count) splats_.expect(splats_.splats()[i + 4].code, splats_.splats()[i + 8].code);

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "network_payload.hpp"
+
 namespace gsz {
 namespace {
 
@@ -15,10 +17,6 @@ struct Crc {
         }
     }
 };
-
-[[noreturn]] void fail(FormatFault::Kind kind, std::string field, std::string expected, std::string found) {
-    throw FormatFault{kind, std::move(field), std::move(expected), std::move(found)};
-}
 
 std::string text(double v) {
     std::string s = std::to_string(v);
@@ -77,24 +75,50 @@ void read_header(Reader &in, File &file, size_t &splats, int &layers, size_t &bl
     p.prepare();
 }
 
-// Geometry chunks come layer by layer, in each layer block by block, then the harmonics in the same order; the basis before those.
+bool known(const Section &s) {
+    switch (s.type) {
+        case SECTION_BASIS: case SECTION_GEOMETRY: case SECTION_HARMONICS: case SECTION_ANCHORS: case SECTION_NETWORKS: case SECTION_CONDITION: return s.version == 1;
+        default: return s.type >= SECTION_ANCILLARY;
+    }
+}
+
+// Networks, then a condition grid or none, then anchors in the place of the geometry.
+void check_anchor_sections(const std::vector<Section> &sections, int layers) {
+    size_t networks = 0, grids = 0, chunks = 0;
+    for (const Section &s : sections) {
+        if (s.type == SECTION_GEOMETRY) fail(FormatFault::CORRUPT, "sections", "anchors or geometry", "both");
+        if (s.type == SECTION_NETWORKS && (networks++ || grids || chunks)) fail(FormatFault::CORRUPT, "sections", "networks once and first", "others");
+        if (s.type == SECTION_CONDITION && (grids++ || !networks || chunks)) fail(FormatFault::CORRUPT, "sections", "one condition grid between networks and anchors", "others");
+        if (s.type == SECTION_ANCHORS && (++chunks, !networks)) fail(FormatFault::CORRUPT, "sections", "networks before the anchors", "none");
+    }
+    if (!networks) fail(FormatFault::CORRUPT, "sections", "networks before the anchors", "none");
+    if (layers != 1) fail(FormatFault::CORRUPT, "header.layers", "1 of anchors", std::to_string(layers));
+}
+
+// Chunks of geometry (or anchors) come layer by layer, in each layer block by block, then the harmonics in the same order; the
+// basis before those.
 void check_order(const File &file, size_t blocks, int layers) {
+    for (const Section &s : file.sections)
+        if (s.type == SECTION_ANCHORS || s.type == SECTION_NETWORKS || s.type == SECTION_CONDITION) {
+            check_anchor_sections(file.sections, layers);
+            break;
+        }
     size_t geometry = 0, harmonics = 0;
     uint64_t splats = 0;
     bool basis = false;
     std::vector<uint32_t> counts;
     for (const Section &s : file.sections) {
         const std::string name = "section " + std::to_string(&s - file.sections.data());
-        if (s.type >= SECTION_ANCILLARY) continue;
+        if (s.type >= SECTION_ANCILLARY || s.type == SECTION_NETWORKS || s.type == SECTION_CONDITION) continue;
         if (s.type == SECTION_BASIS) {
             if (basis || !file.params.sh_components) fail(FormatFault::CORRUPT, "sections", file.params.sh_components ? "one basis" : "no basis", "another");
             basis = true;
             continue;
         }
-        size_t &done = s.type == SECTION_GEOMETRY ? geometry : harmonics;
+        size_t &done = s.type == SECTION_HARMONICS ? harmonics : geometry;
         if (s.block != done % blocks || s.layer != done / blocks || done >= blocks * layers)
             fail(FormatFault::CORRUPT, name + ".block, .layer", std::to_string(done % blocks) + ", " + std::to_string(done / blocks), std::to_string(s.block) + ", " + std::to_string(s.layer));
-        if (s.type == SECTION_GEOMETRY) {
+        if (s.type != SECTION_HARMONICS) {
             if (s.splats > MAX_SPLATS_PER_BYTE * (uint64_t{s.size} + 1))
                 fail(FormatFault::CORRUPT, name + ".splats", "at most " + std::to_string(MAX_SPLATS_PER_BYTE) + " per byte", std::to_string(s.splats));
             counts.push_back(s.splats);
@@ -112,6 +136,47 @@ void check_order(const File &file, size_t blocks, int layers) {
     const size_t wanted = file.params.sh_components ? blocks * layers : 0;
     if (harmonics != wanted) fail(FormatFault::CORRUPT, "sections", count_of(wanted, "harmonics chunks"), std::to_string(harmonics));
     if (splats != file.splats) fail(FormatFault::CORRUPT, "header.splats", count_of(splats, "in the chunks"), std::to_string(file.splats));
+}
+
+size_t anchors_in(const uint8_t *payload) { return Reader(payload).take<uint32_t>(); }
+
+// Counts of an anchors chunk against each other and its size.
+void check_anchors(const Section &s, const uint8_t *payload, const AnchorNetworks &networks, const std::string &name) {
+    if (s.size < ANCHORS_HEAD) fail(FormatFault::CORRUPT, name, count_of(ANCHORS_HEAD, "bytes or more"), std::to_string(s.size));
+    const uint64_t anchors = anchors_in(payload);
+    if (anchors > s.splats || s.splats > anchors * static_cast<uint64_t>(networks.slots))
+        fail(FormatFault::CORRUPT, name + ".anchors", "1 to " + std::to_string(networks.slots) + " splats in each", count_of(anchors, "anchors"));
+    if (anchors * networks.work() > MAX_WORK_PER_BYTE * (uint64_t{s.size} + 1))
+        fail(FormatFault::CORRUPT, name + ".anchors", "work of at most " + std::to_string(MAX_WORK_PER_BYTE) + " per byte", std::to_string(anchors * networks.work()));
+}
+
+// Networks and grid of a file of anchors, and the counts that depend on them: first all fields of fixed form, then the streams.
+void read_networks(File &file, const uint8_t *data) {
+    size_t heads[2] = {};
+    const Section *networks = nullptr, *grid = nullptr;
+    for (const Section &s : file.sections) {
+        if (!s.present) continue;
+        const uint8_t *payload = data + s.offset;
+        if (s.type == SECTION_NETWORKS) {
+            file.networks = std::make_shared<AnchorNetworks>(read_networks_head(payload, s.size, heads[0]));
+            networks = &s;
+        } else if (s.type == SECTION_CONDITION) {
+            file.networks->grid = read_grid_head(payload, s.size, *file.networks, heads[1]);
+            grid = &s;
+        } else if (s.type == SECTION_ANCHORS) {
+            if (!grid && file.networks->condition) fail(FormatFault::CORRUPT, "sections", "a condition grid before the anchors", "none");
+            check_anchors(s, payload, *file.networks, "section " + std::to_string(&s - file.sections.data()));
+        }
+    }
+    auto stream = [&](const char *field, auto decode) {
+        try {
+            decode();
+        } catch (const Fault &f) {
+            fail(FormatFault::CORRUPT, field, "a sound stream", f.what());
+        }
+    };
+    if (networks) stream("networks", [&] { decode_networks(*file.networks, data + networks->offset + heads[0], networks->size - heads[0]); });
+    if (grid) stream("condition", [&] { decode_grid(file.networks->grid, data + grid->offset + heads[1], grid->size - heads[1]); });
 }
 
 }  // namespace
@@ -164,7 +229,7 @@ File parse(const uint8_t *data, size_t size, bool partial, size_t max_splats) {
         s.crc = in.take<uint32_t>();
         s.offset = offset;
         const std::string name = "section " + std::to_string(i);
-        if (s.type < SECTION_ANCILLARY && (s.type < SECTION_BASIS || s.type > SECTION_HARMONICS || s.version != 1))
+        if (!known(s))
             fail(FormatFault::UNSUPPORTED, name + ".type", "a known section", std::to_string(s.type) + " version " + std::to_string(s.version) + " (a newer gscompress wrote this file)");
         if (reserved) fail(FormatFault::CORRUPT, name + ".reserved", "0", std::to_string(reserved));
         offset += s.size;
@@ -181,9 +246,10 @@ File parse(const uint8_t *data, size_t size, bool partial, size_t max_splats) {
     check_order(file, blocks, layers);
 
     file.blocks.resize(blocks);
+    read_networks(file, data);
     Params &p = file.params;
     for (const Section &s : file.sections) {
-        const bool chunk = s.type == SECTION_GEOMETRY || s.type == SECTION_HARMONICS;
+        const bool chunk = s.type == SECTION_GEOMETRY || s.type == SECTION_HARMONICS || s.type == SECTION_ANCHORS;
         file.chunks_total += chunk;
         file.chunks += chunk && s.present;
         if (!s.present) continue;
@@ -196,10 +262,11 @@ File parse(const uint8_t *data, size_t size, bool partial, size_t max_splats) {
             }
         } else if (chunk) {
             BlockLayout &b = file.blocks[s.block];
-            auto &list = s.type == SECTION_GEOMETRY ? b.geometry : b.sh;
+            auto &list = s.type == SECTION_HARMONICS ? b.sh : b.geometry;
             list.resize(s.layer + size_t{1});
-            list[s.layer] = {data + s.offset, s.size, s.splats};
-            if (s.type == SECTION_GEOMETRY) file.rows += s.splats;
+            if (s.type == SECTION_ANCHORS) list[s.layer] = {data + s.offset + ANCHORS_HEAD, s.size - ANCHORS_HEAD, s.splats, anchors_in(data + s.offset)};
+            else list[s.layer] = {data + s.offset, s.size, s.splats, 0};
+            if (s.type != SECTION_HARMONICS) file.rows += s.splats;
         }
     }
     size_t row = 0;

@@ -1,22 +1,18 @@
 // The container: header, section table, payloads. FORMAT.md is the specification.
 #pragma once
+#include <memory>
 #include <string>
 
 #include "decoder.hpp"
+#include "format_fault.hpp"
 
 namespace gsz {
-
-struct FormatFault {  // what the caller turns into its own typed error
-    enum Kind { BAD_MAGIC, TRUNCATED, CORRUPT, UNSUPPORTED };
-    Kind kind;
-    std::string field, expected, found;
-};
 
 inline constexpr int FORMAT_VERSION = 1;
 inline constexpr uint64_t FIXED_HEADER = 270, TABLE_ENTRY = 24;  // 64 bits, so that no sum of a file's fields overflows where size_t is 32
 inline constexpr int MAX_LAYERS = 4;
 inline constexpr uint64_t MAX_SPLATS_PER_BYTE = 8;  // of a geometry chunk, plus as many for free
-enum SectionType : uint16_t { SECTION_BASIS = 1, SECTION_GEOMETRY = 2, SECTION_HARMONICS = 3, SECTION_ANCILLARY = 0x8000 };
+enum SectionType : uint16_t { SECTION_BASIS = 1, SECTION_GEOMETRY = 2, SECTION_HARMONICS = 3, SECTION_ANCHORS = 4, SECTION_NETWORKS = 17, SECTION_CONDITION = 20, SECTION_ANCILLARY = 0x8000 };
 
 uint32_t crc32(const uint8_t *data, size_t size);
 
@@ -35,6 +31,7 @@ struct File {
     std::vector<int> lowest_class;  // by layer
     std::vector<Section> sections;
     std::vector<BlockLayout> blocks;  // rows of what is present, data pointing into the file
+    std::shared_ptr<AnchorNetworks> networks;  // of a file of anchors, if they are present
     size_t splats = 0;                // in the whole file
     size_t rows = 0;                  // in the chunks that are present
     size_t chunks = 0, chunks_total = 0;

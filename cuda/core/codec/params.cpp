@@ -20,6 +20,7 @@ void Params::prepare() {
             const double v = std::floor(det_exp2((log2_step[s] - 256 * c) / 256.0) * FIXED_ONE + 0.5);
             step[s][c] = v < 1 ? 1 : (v > VALUE_LIMIT ? VALUE_LIMIT : static_cast<int>(v));
             inverse[s][c] = (uint64_t{1} << 32) / static_cast<uint64_t>(step[s][c]);
+            step_octaves[s][c] = (log2_integer(static_cast<uint64_t>(step[s][c])) - FIXED_BITS * FIXED_ONE) >> (FIXED_BITS - 8);
         }
     log2_voxel = static_cast<int>(std::floor(LOG2_E * det_log(voxel) * FIXED_ONE + 0.5));
 }

@@ -35,6 +35,7 @@ struct Params {
     // Derived, filled by `prepare`.
     std::array<std::array<int, CLASSES>, STEP_COUNT> step{};     // fixed point
     std::array<std::array<uint64_t, CLASSES>, STEP_COUNT> inverse{};  // floor(2^32 / step)
+    std::array<std::array<int, CLASSES>, STEP_COUNT> step_octaves{};  // log2 of the step, in 1/256
     int log2_voxel = 0;                                          // fixed point
     void prepare();
 };

@@ -11,12 +11,24 @@ namespace gsz {
 
 struct Splat {  // decoded symbols, fixed point where not an index
     uint64_t code = 0;
-    int geometry_class = 0, color_class = 0;
+    int16_t geometry_class = 0, color_class = 0;
     int blur = 0;  // log2 of the blur at its voxel
     std::array<int, SCALARS> value{};
     Rotation rotation;
     std::array<int, 3> offset{};
+    std::array<int16_t, 3> shift{};  // from the voxel's centre to where the offset begins, in 1/256 voxel; zeros without a guess
 };
+
+// What an anchor's network says of one child, [GUESS_WIDTH] numbers in 1/256: log odds of its presence, where it is (voxels),
+// its values, then log2 of the expected sizes of the offset's symbols and of the values' residuals.
+enum Guess { GUESS_PRESENCE = 0, GUESS_SHIFT = 1, GUESS_VALUE = 4, GUESS_OFFSET_SIZE = 11, GUESS_VALUE_SIZE = 14, GUESS_WIDTH = 21 };
+inline constexpr int SIZE_BUCKETS = 32;
+
+// Context of a guessed size, in half octaves about the step; both log2 in 1/256.
+inline int size_bucket(int size_octaves, int step_octaves) { return clip(((size_octaves - step_octaves) >> 7) + SIZE_BUCKETS / 2, 0, SIZE_BUCKETS - 1); }
+
+// log2 of a mean magnitude, fixed point, in 1/256.
+inline int spread_octaves(int magnitude) { return (log2_integer(static_cast<uint64_t>(magnitude) + 1) >> (FIXED_BITS - 8)) - 256 * FIXED_BITS; }
 
 struct Target {  // what the encoder wants a splat to be
     std::array<double, SCALARS> value;  // log2 scales (descending), log2 opacity, rotated colour
@@ -27,7 +39,7 @@ struct Target {  // what the encoder wants a splat to be
 };
 
 struct Statistics {  // bits by group, and the normal equations of the predictor
-    enum Group { OCTREE, CLASS, SCALE, ROTATION, OPACITY, POSITION, COLOR, SH, GROUPS };
+    enum Group { OCTREE, CLASS, SCALE, ROTATION, OPACITY, POSITION, COLOR, SH, SPLAT_GROUPS, LATENT = SPLAT_GROUPS, HYPER, MASK, GROUPS };
     std::array<double, GROUPS> bits{};
     std::array<std::array<std::array<double, FEATURES + 1>, FEATURES + 1>, SCALARS> normal{};
 };
@@ -39,8 +51,9 @@ inline constexpr std::array<int, SCALARS> SCALAR_STEP{STEP_SCALE, STEP_SCALE, ST
 inline constexpr std::array<double, SCALARS> SCALAR_WEIGHT{0.75 * LN2 * LN2, 0.75 * LN2 * LN2, 0.75 * LN2 * LN2, LN2 * LN2, 0.0796, 0.0796, 0.0796};
 inline constexpr double POSITION_WEIGHT = 0.5;  // of a squared error of one (blurred) standard deviation
 
-inline double voxel_centre(const Params &p, uint64_t code, int axis) {
-    return p.origin[axis] + (static_cast<double>(compact3(code >> axis)) + 0.5) * p.voxel;
+// Where a splat's offset begins.
+inline double base_position(const Params &p, const Splat &s, int axis) {
+    return p.origin[axis] + (static_cast<double>(compact3(s.code >> axis)) + 0.5 + s.shift[axis] / 256.0) * p.voxel;
 }
 
 // log2 of the position step along each of the Gaussian's axes, fixed point.
@@ -66,36 +79,63 @@ inline int rounded_steps(int v, uint64_t inverse) {  // halves away from zero
     return v < 0 ? -magnitude : magnitude;
 }
 
+struct CodeShape {  // what differs between splats by themselves and children of anchors
+    std::array<int, 2> cell_shift{3, 15};  // bits of a Morton code below a cell, fine and coarse
+    int spreads = 24;                      // values of the scalars' second context
+    int offsets = 64;                      // and of the offsets'
+};
+
 class SplatCoder {
 public:
-    explicit SplatCoder(const Params &params)
-        : p_(params), class_(64, {64, 64}), color_class_(64, {256}), offset_(SIGNED_NODES, {64, 64}) {
-        for (int j = 0; j < SCALARS; ++j) scalar_.emplace_back(SIGNED_NODES, std::array<int, 4>{16,24,49,25});
+    explicit SplatCoder(const Params &params, const CodeShape &shape = {})
+        : p_(params), cell_shift_(shape.cell_shift), class_(64, {64, 64}), color_class_(64, {256}), offset_(SIGNED_NODES, {64, shape.offsets}) {
+        for (int j = 0; j < SCALARS; ++j) scalar_.emplace_back(SIGNED_NODES, std::array<int, 4>{16, shape.spreads, 49, 25});
     }
 
+    // `guess`: [GUESS_WIDTH], or null: then the cells alone tell what to expect.
     template <class IO>
-    void code(IO &io, int layer, int lowest_class, Splat &s, const Target *target, Statistics *stats);
+    void code(IO &io, int layer, int lowest_class, Splat &s, const int16_t *guess, const Target *target, Statistics *stats);
 
     // Asks for the memory that the splats of these codes will need: `near` is coded soon, `far` after it.
     void expect(uint64_t near, uint64_t far) const {
-        maps_[0].expect_cell(near >> cell_shift(0));
-        maps_[0].expect_slot(far >> cell_shift(0));
+        maps_[0].expect_cell(near >> cell_shift_[0]);
+        maps_[0].expect_slot(far >> cell_shift_[0]);
     }
     void reserve(size_t more) { splats_.reserve(splats_.size() + more); }
     const std::vector<Splat> &splats() const { return splats_; }
-    Cell &fine_cell(uint64_t code) { return maps_[0].at(code >> cell_shift(0)); }
+    const std::array<int, 2 * SCALARS> &expected() const { return expected_; }  // of the last splat
+    Cell &fine_cell(uint64_t code) { return maps_[0].at(code >> cell_shift_[0]); }
+
+    // Mean values in the fine and the coarse cell around a voxel, [2][SCALARS], in 1/256, then log2 of the mean sizes of their
+    // residuals. An empty fine one takes those of the coarse one, an empty coarse one the header's mean and a size of 1.
+    void near(uint64_t code, int *out) {
+        std::array<int, SCALARS> spread;
+        spread.fill(FIXED_ONE);
+        const int *value = p_.mean.data(), *error = spread.data();
+        for (int level = 1; level >= 0; --level) {
+            const Cell &c = maps_[level].at(code >> cell_shift_[level]);
+            if (c.count) {
+                value = c.value.data();
+                error = c.error.data();
+            }
+            for (int j = 0; j < SCALARS; ++j) {
+                out[level * SCALARS + j] = value[j] >> (FIXED_BITS - 8);
+                out[(2 + level) * SCALARS + j] = spread_octaves(error[j]);
+            }
+        }
+    }
 
 private:
-    static constexpr int cell_shift(int level) { return level == 0 ? 3 : 15; }  // of a Morton code
     template <class IO>
     void code_classes(IO &io, int layer, int lowest, Splat &s, const Splat *before);
     template <class IO>
-    void code_scalar(IO &io, int j, Splat &s, const Splat *before, const Target *target, Statistics *stats);
+    void code_scalar(IO &io, int j, Splat &s, const Splat *before, const int16_t *guess, const Target *target, Statistics *stats);
     template <class IO>
-    void code_offset(IO &io, Splat &s, const Target *target);
+    void code_offset(IO &io, Splat &s, const int16_t *guess, const Target *target);
     void fit_rotation(Splat &s, const Target &t) const;
 
     const Params &p_;
+    const std::array<int, 2> cell_shift_;
     Decisions<2> class_;
     Decisions<1> color_class_;
     std::vector<Decisions<4>> scalar_;
@@ -103,6 +143,7 @@ private:
     Decisions<2> offset_;
     std::array<CellMap, 2> maps_;  // fine, coarse
     std::array<Cell *, 2> cells_{};
+    std::array<int, 2 * SCALARS> expected_{};  // predictions of the splat at hand without a guess, and the spreads about them
     std::array<int, SCALARS> error_{};  // residuals (value - prediction) of the splat at hand
     std::array<int, SCALARS> small_{};  // the same in steps, within two, plus two
     std::vector<Splat> splats_;
@@ -119,7 +160,7 @@ void SplatCoder::code_classes(IO &io, int layer, int lowest, Splat &s, const Spl
     const int half = FIXED_ONE / 2;
     const int b = before ? clip(before->geometry_class - lowest, 0, 14) + 1 : 0;
     const int f = fine.count ? clip((fine.geometry_class + half) >> FIXED_BITS, 0, 14) + 1 : 0;
-    s.geometry_class = lowest + unary(class_, class_.at({layer * 16 + b, layer * 16 + f}), 0, s.geometry_class - lowest, CLASSES - 1 - lowest);
+    s.geometry_class = static_cast<int16_t>(lowest + unary(class_, class_.at({layer * 16 + b, layer * 16 + f}), 0, s.geometry_class - lowest, CLASSES - 1 - lowest));
     // The colour class as a signed offset from the geometry class.
     const int cb = before ? clip(before->color_class - before->geometry_class + 8, 0, 14) + 1 : 0;
     const int g = s.geometry_class;
@@ -132,11 +173,11 @@ void SplatCoder::code_classes(IO &io, int layer, int lowest, Splat &s, const Spl
         if (down) d = -1 - unary(color_class_, ctx, 2, -1 - d, g - 1);
         else d = 1 + unary(color_class_, ctx, 20, d - 1, CLASSES - 2 - g);
     }
-    s.color_class = g + d;
+    s.color_class = static_cast<int16_t>(g + d);
 }
 
 template <class IO>
-void SplatCoder::code_scalar(IO &io, int j, Splat &s, const Splat *before, const Target *target, Statistics *stats) {
+void SplatCoder::code_scalar(IO &io, int j, Splat &s, const Splat *before, const int16_t *guess, const Target *target, Statistics *stats) {
     const bool color = j >= 4;
     const int own_class = color ? s.color_class : s.geometry_class, step = p_.step[SCALAR_STEP[j]][own_class];
     const uint64_t inverse = p_.inverse[SCALAR_STEP[j]][own_class];
@@ -152,15 +193,19 @@ void SplatCoder::code_scalar(IO &io, int j, Splat &s, const Splat *before, const
         x[level] = below;
     }
     x[2] = before ? before->value[j] : below;
+    const int more = guess ? guess[GUESS_VALUE + j] * (FIXED_ONE / 256) : 0;  // than the neighbourhood tells
     for (int k = 0; k < 6; ++k) x[3 + k] = k < j ? error_[k] : 0;
     x[FEATURES - 1] = FIXED_ONE;
-    int64_t sum = 512;
+    int64_t sum = 512 + int64_t{1024} * more;
     for (int k = 0; k < FEATURES; ++k) sum += static_cast<int64_t>(p_.predictor[j][k]) * x[k];
     const int prediction = clip(static_cast<int>(sum >> 10), -VALUE_LIMIT, VALUE_LIMIT);
 
+    expected_[j] = prediction - more;
+    expected_[SCALARS + j] = spread;
     auto side = [&](int v) { return clip(rounded_steps(v - prediction, inverse), -3, 3) + 3; };
     auto small = [&](int k) { return k >= 0 ? small_[k] : 2; };  // earlier residuals of this splat
-    const auto ctx = scalar_[j].expect({own_class, half_octaves(spread, inverse), side(x[2]) * 7 + side(x[0]), small(j - 1) * 5 + small(j - 2)});
+    const int expected = guess ? size_bucket(guess[GUESS_VALUE_SIZE + j] + spread_octaves(spread), p_.step_octaves[SCALAR_STEP[j]][own_class]) : half_octaves(spread, inverse);
+    const auto ctx = scalar_[j].expect({own_class, expected, side(x[2]) * 7 + side(x[0]), small(j - 1) * 5 + small(j - 2)});
     int symbol = 0;
     if (target) {
         // Rate-distortion: the symbol of least weight * error^2 + bits among the two around the target and zero.
@@ -183,7 +228,7 @@ void SplatCoder::code_scalar(IO &io, int j, Splat &s, const Splat *before, const
             auto &n = stats->normal[j];
             double row[FEATURES + 1];
             for (int k = 0; k < FEATURES; ++k) row[k] = x[k];
-            row[FEATURES] = t;
+            row[FEATURES] = t - more;
             const double certain = w / (1.0 + w);
             for (int a = 0; a <= FEATURES; ++a)
                 for (int b = 0; b <= FEATURES; ++b) n[a][b] += certain * row[a] * row[b];
@@ -224,26 +269,27 @@ inline void SplatCoder::fit_rotation(Splat &s, const Target &t) const {
 }
 
 template <class IO>
-void SplatCoder::code_offset(IO &io, Splat &s, const Target *target) {
+void SplatCoder::code_offset(IO &io, Splat &s, const int16_t *guess, const Target *target) {
     const std::array<int, 3> steps = position_steps(p_, s);
     double local[3] = {}, axes[3][3];
     if (target) {
         rotation_axes(s.rotation, axes);
         for (int i = 0; i < 3; ++i)
-            for (int k = 0; k < 3; ++k) local[i] += axes[i][k] * (target->mean[k] - voxel_centre(p_, s.code, k));
+            for (int k = 0; k < 3; ++k) local[i] += axes[i][k] * (target->mean[k] - base_position(p_, s, k));
     }
     int used = 0;
     for (int i = 0; i < 3; ++i) {
         const int ratio = p_.log2_voxel - steps[i];  // levels across the voxel, log2
-        if (ratio <= -3277) {  // half a step covers the voxel's half diagonal: nothing to say
+        if (!guess && ratio <= -3277) {  // half a step covers the voxel's half diagonal: nothing to say
             s.offset[i] = 0;
             continue;
         }
         const int bucket = clip((ratio >> (FIXED_BITS - 2)) + 4, 0, 63);
-        const auto ctx = offset_.at({bucket, clip(bucket / 2, 0, 15) * 4 + used});
+        const int expected = guess ? size_bucket(guess[GUESS_OFFSET_SIZE + i] + (ratio >> (FIXED_BITS - 8)), 512) : clip(bucket / 2, 0, 15);  // a quarter of the levels
+        const auto ctx = offset_.at({bucket, expected * 4 + used});
         int symbol = 0;
         if (target) {
-            const double ideal = local[i] / det_exp2(static_cast<double>(steps[i]) / FIXED_ONE);
+            const double most = MAX_MAGNITUDE - 1, ideal = std::clamp(local[i] / det_exp2(static_cast<double>(steps[i]) / FIXED_ONE), -most, most);
             const double step = det_exp2(static_cast<double>(steps[i] - log2_hypot(s.value[i], s.blur)) / FIXED_ONE);
             const int low = static_cast<int>(std::floor(ideal));
             double best = 1e300;
@@ -264,33 +310,34 @@ void SplatCoder::code_offset(IO &io, Splat &s, const Target *target) {
 }
 
 template <class IO>
-void SplatCoder::code(IO &io, int layer, int lowest_class, Splat &s, const Target *target, Statistics *stats) {
-    for (int level = 0; level < 2; ++level) cells_[level] = &maps_[level].at(s.code >> cell_shift(level));
+void SplatCoder::code(IO &io, int layer, int lowest_class, Splat &s, const int16_t *guess, const Target *target, Statistics *stats) {
+    for (int level = 0; level < 2; ++level) cells_[level] = &maps_[level].at(s.code >> cell_shift_[level]);
     s.blur = log2_blur(p_, static_cast<int64_t>(compact3(s.code)), static_cast<int64_t>(compact3(s.code >> 1)), static_cast<int64_t>(compact3(s.code >> 2)));
     const Splat *before = splats_.empty() ? nullptr : &splats_.back();
+    if (guess) std::copy_n(guess + GUESS_SHIFT, 3, s.shift.begin());
     auto group = [&](Statistics::Group g) {
         if constexpr (std::is_same_v<IO, EncodeIO>) io.bits = stats ? &stats->bits[g] : nullptr;
         (void)g;
     };
     if (target) {
-        s.geometry_class = target->geometry_class;
-        s.color_class = target->color_class;
+        s.geometry_class = static_cast<int16_t>(target->geometry_class);
+        s.color_class = static_cast<int16_t>(target->color_class);
     }
     group(Statistics::CLASS);
     code_classes(io, layer, lowest_class, s, before);
     group(Statistics::SCALE);
-    for (int j = 0; j < 3; ++j) code_scalar(io, j, s, before, target, stats);
+    for (int j = 0; j < 3; ++j) code_scalar(io, j, s, before, guess, target, stats);
     group(Statistics::ROTATION);
     s.rotation = rotation_layout(p_, s.value.data(), s.blur, s.geometry_class);
     if (target) fit_rotation(s, *target);
     const int last = cells_[0]->count ? cells_[0]->last : (cells_[1]->count ? cells_[1]->last : -1);
     rotation_.code(io, s.rotation, before ? &before->rotation : nullptr, last >= 0 ? &splats_[last].rotation : nullptr);
     group(Statistics::OPACITY);
-    code_scalar(io, 3, s, before, target, stats);
+    code_scalar(io, 3, s, before, guess, target, stats);
     group(Statistics::POSITION);
-    code_offset(io, s, target);
+    code_offset(io, s, guess, target);
     group(Statistics::COLOR);
-    for (int j = 4; j < 7; ++j) code_scalar(io, j, s, before, target, stats);
+    for (int j = 4; j < 7; ++j) code_scalar(io, j, s, before, guess, target, stats);
     for (Cell *c : cells_) {
         for (int j = 0; j < SCALARS; ++j) {
             c->value[j] = drift(c->value[j], s.value[j], c->count);

@@ -46,7 +46,7 @@ bool decode(const std::vector<uint8_t> &f, bool partial) {
         const File file = parse(f.data(), f.size(), partial, MAX_SPLATS);
         const size_t n = file.rows, k = 3 * (1 + static_cast<size_t>(file.params.sh_rest));
         std::vector<float> means(3 * n), quats(4 * n), log_scales(3 * n), logits(n), sh(k * n);
-        decode_blocks(file.params, file.lowest_class, file.blocks, {means.data(), quats.data(), log_scales.data(), logits.data(), sh.data()}, 1);
+        decode_blocks(file.params, file.networks.get(), file.lowest_class, file.blocks, {means.data(), quats.data(), log_scales.data(), logits.data(), sh.data()}, 1);
         for (const auto *values : {&means, &quats, &log_scales, &logits, &sh})
             for (float v : *values)
                 if (!std::isfinite(v)) std::abort();
@@ -85,13 +85,13 @@ void flip(std::vector<uint8_t> &f, size_t first, size_t last) {
     f[at] = random_below(2) ? EXTREMES[random_below(6)] : static_cast<uint8_t>(random_below(256));
 }
 
-// Changes the count of one geometry chunk and of whatever has to agree with it.
+// Changes the count of one chunk of geometry or anchors and of whatever has to agree with it.
 void recount(std::vector<uint8_t> &f) {
     const size_t count = entries(f);
     std::vector<size_t> geometry, harmonics;
     for (size_t i = 0; i < count; ++i) {
         const size_t entry = TABLE + i * TABLE_ENTRY, type = f[entry + ENTRY_TYPE];
-        if (type == SECTION_GEOMETRY) geometry.push_back(entry);
+        if (type == SECTION_GEOMETRY || type == SECTION_ANCHORS) geometry.push_back(entry);
         if (type == SECTION_HARMONICS) harmonics.push_back(entry);
     }
     if (geometry.empty()) return;

@@ -1,0 +1,189 @@
+"""Files of anchors: voxels that hold up to K splats each, what predicts them, and the sections that come of it.
+
+    Draft ─ anchored ─► AnchorDraft (no networks) ─ a trainer: replace(networks, latent, hyper, ...) ─► AnchorDraft
+    AnchorDraft ─ run ─► AnchorRun ─ file ─► Encoded
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ._native import core, threads
+from .bitstream.container import ANCHORS, BASIS, CONDITION, HARMONICS, NETWORKS, Section
+from .draft import Draft, Encoded
+from .model.anchors import AnchorNetworks, IntegerNetwork
+from .model.voxels import MAX_DEPTH, Grid, Layout
+
+BLOCK_CHILDREN = 65_536
+GROUPS = (
+    "octree", "class", "scale", "rotation", "opacity", "position", "color", "harmonics", "latent", "hyper", "mask", "network",
+)  # fmt: skip
+"""What `AnchorRun.bits` counts."""
+
+
+@dataclass(frozen=True, eq=False)
+class Anchors:
+    """A anchors in the file's order: block after block, ascending codes in each.
+
+    Attributes:
+        codes: uint64 [A], Morton codes of their voxels; several may share one.
+        blocks: anchors of each block.
+        presence: uint8 [A, K], 1 where a slot holds a child; every anchor has one.
+        hyper, latent: int32 [A, H] and [A, L], in steps.
+    """
+
+    codes: np.ndarray
+    blocks: tuple[int, ...]
+    presence: np.ndarray
+    hyper: np.ndarray
+    latent: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class AnchorRun:
+    """What the coder gave.
+
+    Attributes:
+        anchors, harmonics: chunks by block.
+        networks, condition: payloads; the second is empty without a grid.
+        bits: float64 [12], by `GROUPS`.
+        normal: normal equations for `fit_predictor`.
+        components: rows of the basis in use.
+        inputs: int16 [A, C + H + L + 28], what the children's network sees of each anchor; None where not asked for.
+        expected: int32 [N, 14], what the neighbourhood tells of each child's values without the network, and how far they spread about
+            that, fixed point; None where not asked for.
+    """
+
+    anchors: list[bytes]
+    harmonics: list[bytes]
+    networks: bytes
+    condition: bytes
+    bits: np.ndarray
+    normal: np.ndarray
+    components: int
+    inputs: np.ndarray | None
+    expected: np.ndarray | None
+
+
+@dataclass(frozen=True, eq=False)
+class AnchorDraft:
+    """Everything the coder wants to know.
+
+    Attributes:
+        children: the splats, anchor by anchor in the order of the slots; grid and codes are the anchors'.
+        anchors: see there.
+        networks: see there; `slots`, steps and the arrays of `anchors` agree.
+        cell_shift: bits of a Morton code below a fine and a coarse cell, in which neighbours are averaged.
+    """
+
+    children: Draft
+    anchors: Anchors
+    networks: AnchorNetworks
+    cell_shift: tuple[int, int] = (3, 15)
+
+    def run(self, predictor: np.ndarray, components: int, inputs: bool = False) -> AnchorRun:
+        """Codes everything.
+
+        Args:
+            predictor: int16 [7, 10].
+            components: rows of the basis.
+            inputs: also give what the children's network sees.
+        """
+        d, a, s = self.children, self.anchors, self.children.splats
+        networks = native(self.networks, self.cell_shift)
+        (chunks, harmonics, bits, normal, used), seen, expected = core().encode_anchors(
+            d.params(predictor, components), networks, d.layout.lowest_class[0], list(a.blocks), a.codes, a.hyper, a.latent, a.presence,
+            s.values, s.axes, s.means, d.ratios, d.classes, np.ascontiguousarray(d.coefficients[:, :components]), inputs, threads(),
+        )  # fmt: skip
+        head, grid = core().encode_networks(networks), core().encode_grid(networks) if self.networks.grid else b""
+        return AnchorRun(
+            [layers[0] for layers in chunks], [layers[0] for layers in harmonics if layers], head, grid,
+            np.append(bits, 8.0 * (len(head) + len(grid))), normal, used, seen if inputs else None, expected if inputs else None,
+        )  # fmt: skip
+
+    def file(self, run: AnchorRun, components: int, predictor: np.ndarray, rows: np.ndarray) -> Encoded:
+        """The sections in their order: basis, networks, grid, anchors, harmonics.
+
+        `predictor` and `components` are what `run` was coded with; `rows` are the splats' in the input scene, as `Draft.file` takes
+        them.
+        """
+        d = self.children
+        sections = []
+        if components:
+            sections.append(Section(BASIS, 0, 0, 0, core().encode_basis(np.ascontiguousarray(d.basis[:components]))))
+        sections.append(Section(NETWORKS, 0, 0, 0, run.networks))
+        if run.condition:
+            sections.append(Section(CONDITION, 0, 0, 0, run.condition))
+        for kind, chunks in ((ANCHORS, run.anchors), (HARMONICS, run.harmonics if components else [])):
+            for block, (chunk, (count,)) in enumerate(zip(chunks, d.layout.block_layers, strict=False)):
+                sections.append(Section(kind, block, 0, count, chunk))
+        return Encoded(d.header(predictor, components), sections, rows[d.layout.order])
+
+
+def native(networks: AnchorNetworks, cell_shift: tuple[int, int]) -> Any:
+    """`networks` as the native coder takes them.
+
+    Raises:
+        ValueError: shapes do not fit together, or a number is beyond its limit.
+    """
+
+    def layers(network: IntegerNetwork) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        return [
+            (np.ascontiguousarray(la.weights), np.ascontiguousarray(la.bias), np.ascontiguousarray(la.shift)) for la in network.layers
+        ]
+
+    grid = networks.grid
+    levels = [] if grid is None else [
+        (int(r), int(t), np.ascontiguousarray(e)) for r, t, e in zip(grid.resolutions, grid.table_sizes, grid.entries, strict=True)
+    ]  # fmt: skip
+    return core().AnchorNetworks.make(
+        networks.slots, list(cell_shift), networks.hyper_steps, networks.latent_steps,
+        [layers(n) for n in (networks.hyper_prior, networks.latent_prior, networks.children)], grid.features if grid else 0, levels,
+    )  # fmt: skip
+
+
+def anchored(draft: Draft, slots: int, coarser: int = 1, cell_shift: tuple[int, int] = (3, 15)) -> AnchorDraft:
+    """The splats of `draft` in anchors that predict nothing.
+
+    Args:
+        draft: of any layout.
+        slots: splats that an anchor may hold; a voxel with more has several anchors.
+        coarser: levels by which the anchors' octree is less deep than the draft's.
+        cell_shift: of the result.
+    """
+    coarser = min(coarser, draft.grid.depth - 1)
+    grid = Grid(draft.grid.origin, draft.grid.voxel * 2**coarser, draft.grid.depth - coarser)
+    finest = Grid(grid.origin, grid.voxel / 2 ** (MAX_DEPTH - grid.depth), MAX_DEPTH).morton(draft.splats.means)
+    codes = draft.codes >> np.uint64(3 * coarser)
+    order = np.lexsort((finest, codes))
+    codes = codes[order]
+    # Anchors: runs of the same voxel, cut after every `slots` splats.
+    start = np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]]) if len(codes) else np.zeros(0, np.int64)
+    place = np.arange(len(codes)) - np.repeat(start, np.diff(np.r_[start, len(codes)]))
+    first = np.flatnonzero(place % slots == 0)
+    children = np.diff(np.r_[first, len(codes)])
+    presence = (np.arange(slots) < children[:, None]).astype(np.uint8)
+    # Blocks of anchors, evenly by children.
+    count = max(1, -(-len(codes) // BLOCK_CHILDREN))
+    count += count % 2 if count > 1 else 0
+    blocks = np.bincount(first * count // max(len(codes), 1), minlength=count)
+    ends = np.r_[0, np.cumsum(blocks)]
+    splats = [int(children[i:j].sum()) for i, j in itertools.pairwise(ends)]
+    lowest = int(draft.classes[:, 0].min()) if len(codes) else 0
+    s = draft.splats
+    return AnchorDraft(
+        replace(
+            draft, splats=replace(s, means=s.means[order], axes=s.axes[order], values=s.values[order], sh_rest=s.sh_rest[order]),
+            codes=codes, grid=grid, layout=Layout(draft.layout.order[order], [[n] for n in splats], [lowest]),
+            classes=np.ascontiguousarray(draft.classes[order]), ratios=draft.ratios[order], coefficients=draft.coefficients[order],
+        ),
+        Anchors(
+            codes[first], tuple(int(b) for b in blocks), presence, np.zeros((len(first), 0), np.int32), np.zeros((len(first), 0), np.int32)
+        ),
+        AnchorNetworks(slots, np.zeros(0, np.uint16), np.zeros(0, np.uint16)),
+        cell_shift,
+    )  # fmt: skip

@@ -20,7 +20,8 @@ EXACT_FROM = 0.5
 def fit(
     draft: AnchorDraft, parts: Parts, progress: Callable[[float, dict[str, float]], None] = lambda share, bits: None
 ) -> tuple[AnchorDraft, dict[str, float]]:
-    """`draft` with the networks and latents of `parts`, and the bits by group that the model expects in the end.
+    """`draft` with the networks and latents of `parts`, and the bits by group that the model expects in the end: by a sixth or so more
+    than the coder needs, which also learns what the model does not know of (precision classes, the splat before).
 
     Args:
         draft: of `anchored`, which predicts nothing.

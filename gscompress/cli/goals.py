@@ -14,6 +14,9 @@ PRESETS = ("default", "3dgs")
 FIELDS = ("preset", "lambda_", "target_size", "target_psnr", "quality", "effort", "minutes", "iterations")
 """Flags that decide it."""
 
+PHOTO_LAMBDA = 3e-5
+"""Where none is given. No file shows photographs exactly, so bits are dearer than where renders are the aim."""
+
 RATE_SHARE = 0.4
 """Of the default preset's time and iterations: what comes after plain 3DGS."""
 
@@ -43,6 +46,8 @@ class Goal:
         if preset == "3dgs":
             return Goal(preset, minutes, compress_options(argparse.Namespace(**dict.fromkeys(_names(CompressOptions)) | asked)), None)
         values = {name: asked[name] for name in ("lambda_", "target_size", "target_psnr") if name in asked}
+        if not values:
+            values["lambda_"] = PHOTO_LAMBDA
         length: dict[str, Any] = {"iterations": max(1, round(iterations * RATE_SHARE / (1 - RATE_SHARE)))}
         if minutes is not None:
             length = {"minutes": minutes * RATE_SHARE}

@@ -57,9 +57,10 @@ def add_compress_options(parser: argparse.ArgumentParser) -> Any:
     return aims
 
 
-def add_lambda(to: Any) -> None:
-    """Adds --lambda, of `RefineOptions`."""
-    _Adder(RefineOptions)(to, "--lambda", field="lambda_", type=_number, metavar="L")
+def add_lambda(to: Any, default: float) -> None:
+    """Adds --lambda, of `RefineOptions`, which is `default` if it is not given."""
+    meaning = "price of a bit: minimises mean squared error + lambda * bits per splat of plain 3DGS"
+    to.add_argument("--lambda", dest="lambda_", type=_number, metavar="L", help=f"{meaning} (default: {default:g})")
 
 
 def compress_options(args: argparse.Namespace) -> CompressOptions:

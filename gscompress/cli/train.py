@@ -18,7 +18,7 @@ from ..train.score import PhotoScores, score
 from ..train.splatting_options import SplattingOptions
 from . import photographs as photographs_of
 from .arguments import add_file, add_json, add_output_flags, check_gsz, renamed
-from .goals import FIELDS, PRESETS, Goal
+from .goals import FIELDS, PHOTO_LAMBDA, PRESETS, Goal
 from .interrupts import interrupts
 from .options import add_compress_options, add_lambda
 from .output import Progress, Stopwatch, check_output, peak_memory_bytes, print_json, say_notes, time_left
@@ -78,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             type=float if known.name in ("minutes", "rates") else int,
         )  # fmt: skip
     photographs_of.add_photograph_arguments(parser)
-    add_lambda(add_compress_options(parser))
+    add_lambda(add_compress_options(parser), PHOTO_LAMBDA)
     parser.add_argument("--resume", action="store_true", help="go on with an unfinished run, with its options")
     add_json(parser, JSON_KEYS)
     add_output_flags(parser)

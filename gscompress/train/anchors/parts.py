@@ -34,5 +34,5 @@ class Parts:
     table: int = 4096
     features: int = 2
     integer: bool = True
-    iterations: int = 500
-    rate: float = 5e-3
+    iterations: int = 400
+    rate: float = 2e-3

@@ -149,7 +149,7 @@ def native(networks: AnchorNetworks, cell_shift: tuple[int, int]) -> Any:
 
     grid = networks.grid
     levels = [] if grid is None else [
-        (int(r), int(t), np.ascontiguousarray(e)) for r, t, e in zip(grid.resolutions, grid.table_sizes, grid.entries, strict=True)
+        (int(r), int(t), np.ascontiguousarray(e[: min(r**3, t)])) for r, t, e in zip(grid.resolutions, grid.table_sizes, grid.entries, strict=True)
     ]  # fmt: skip
     return core().AnchorNetworks.make(
         networks.slots, list(cell_shift), networks.hyper_steps, networks.latent_steps,

@@ -18,7 +18,6 @@ from .draft import Draft, Encoded
 from .errors import InputError
 from .model.anchors import AnchorNetworks, IntegerNetwork
 from .model.canonical import CanonicalSplats
-from .model.prediction import DEFAULT, FEATURES, ONE, SCALARS
 from .model.voxels import MAX_DEPTH, Grid, Layout
 
 BLOCK_CHILDREN = 65_536
@@ -26,10 +25,6 @@ GROUPS = (
     "octree", "class", "scale", "rotation", "opacity", "position", "color", "harmonics", "latent", "hyper", "mask", "network",
 )  # fmt: skip
 """What `AnchorRun.bits` counts."""
-
-GUESSED = np.zeros((SCALARS, FEATURES), np.int16)
-GUESSED[:, 0] = ONE
-"""The predictor that takes the children's network at its word."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +57,9 @@ class AnchorRun:
         bits: float64 [12], by `GROUPS`.
         normal: normal equations for `fit_predictor`.
         components: rows of the basis in use.
-        inputs: int16 [A, C + H + L + 14], what the children's network sees of each anchor; None where not asked for.
+        inputs: int16 [A, C + H + L + 28], what the children's network sees of each anchor; None where not asked for.
+        expected: int32 [N, 14], what the neighbourhood tells of each child's values without the network, and how far they spread about
+            that, fixed point; None where not asked for.
     """
 
     anchors: list[bytes]
@@ -73,6 +70,7 @@ class AnchorRun:
     normal: np.ndarray
     components: int
     inputs: np.ndarray | None
+    expected: np.ndarray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,29 +89,24 @@ class AnchorDraft:
     networks: AnchorNetworks
     cell_shift: tuple[int, int] = (3, 15)
 
-    @property
-    def predictor(self) -> np.ndarray:
-        """The predictor where none is fitted, int16 [7, 10]."""
-        return GUESSED if self.networks.children.layers else DEFAULT
-
     def run(self, predictor: np.ndarray, components: int, inputs: bool = False) -> AnchorRun:
         """Codes everything.
 
         Args:
-            predictor: int16 [7, 10]; its first weight is of the network's guess where there is one.
+            predictor: int16 [7, 10].
             components: rows of the basis.
             inputs: also give what the children's network sees.
         """
         d, a, s = self.children, self.anchors, self.children.splats
         networks = native(self.networks, self.cell_shift)
-        (chunks, harmonics, bits, normal, used), seen = core().encode_anchors(
+        (chunks, harmonics, bits, normal, used), seen, expected = core().encode_anchors(
             d.params(predictor, components), networks, d.layout.lowest_class[0], list(a.blocks), a.codes, a.hyper, a.latent, a.presence,
             s.values, s.axes, s.means, d.ratios, d.classes, np.ascontiguousarray(d.coefficients[:, :components]), inputs, threads(),
         )  # fmt: skip
         head, grid = core().encode_networks(networks), core().encode_grid(networks) if self.networks.grid else b""
         return AnchorRun(
             [layers[0] for layers in chunks], [layers[0] for layers in harmonics if layers], head, grid,
-            np.append(bits, 8.0 * (len(head) + len(grid))), normal, used, seen if inputs else None,
+            np.append(bits, 8.0 * (len(head) + len(grid))), normal, used, seen if inputs else None, expected if inputs else None,
         )  # fmt: skip
 
     def file(self, run: AnchorRun, components: int, predictor: np.ndarray, rows: np.ndarray) -> Encoded:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,13 +17,20 @@ from . import errors
 from ._native import core, threads
 from .bitstream import container
 from .cameras import Camera
-from .config import CompressOptions
+from .config import CompressOptions, RefineOptions
 from .draft import Encoded
 from .encoder import Encoder, plan
 from .errors import InputError
 from .rate import search
 from .scene import Scene
 from .version import VERSION
+
+REFINED_IN = 1000
+"""Iterations of the training that effort "max" adds."""
+REFINED_BELOW = 42.0
+"""dB: so little training does not beat a closed form that is better than this."""
+REFINED_ON_CPU = 300_000
+"""Splats at most, where there is no GPU: more would take the better part of an hour."""
 
 MEAN_LIMIT, SH_LIMIT = 1e25, 128.0
 """Largest coordinate and harmonic that a file holds."""
@@ -128,8 +135,33 @@ def compress_scene(
     file = search(encoder, options, about, lambda share: tell("encoding", 0.35 + 0.65 * share))
     data = file.pack(about)
     measured = file.psnr if file.psnr is not None and np.isfinite(file.psnr) else None
+    made = Compressed(data, len(scene), len(file.order), scene.sh_degree, options.quality if aimed else None, measured)
+    if options.effort == "max":
+        made = _refined(scene, made, options, cameras, tell)
     tell("done", 1.0)
-    return Compressed(data, len(scene), len(file.order), scene.sh_degree, options.quality if aimed else None, measured)
+    return made
+
+
+def _refined(
+    scene: Scene, made: Compressed, options: CompressOptions, cameras: Sequence[Camera] | None, tell: Callable[[str, float], None]
+) -> Compressed:
+    """`made`, or what a short training makes of it, if there is torch and that is better."""
+    if made.psnr_estimate is None or made.psnr_estimate > REFINED_BELOW:
+        return made
+    try:
+        from .train.devices import default_device
+        from .train.refine import refine_scene
+    except errors.MissingExtra:
+        return made
+    if default_device() == "cpu" and len(scene) > REFINED_ON_CPU:
+        return made
+    if options.target_size is not None:
+        aims = RefineOptions(target_size=options.target_size, iterations=REFINED_IN)
+    else:
+        aims = RefineOptions(target_psnr=options.target_psnr or made.psnr_estimate, iterations=REFINED_IN)
+    found = refine_scene(scene, aims, cameras, progress=lambda stage, state: tell(stage, state.share))
+    better = found.psnr > made.psnr_estimate if options.target_size is not None else len(found.data) < len(made.data)
+    return replace(made, data=found.data, splats_out=found.splats_out, psnr_estimate=found.psnr) if better else made
 
 
 def _check(scene: Scene) -> None:

@@ -22,7 +22,7 @@ class CompressOptions:
     quality: float | None = field(default=50.0, metadata={"help": "1 (small) to 100 (faithful); each step is 0.3 dB or so"})
     target_size: int | None = field(default=None, metadata={"help": "largest size of the file, for example 2.5MB"})
     target_psnr: float | None = field(default=None, metadata={"help": "PSNR in dB against the input's own renders"})
-    effort: str = field(default="normal", metadata={"help": "fast: a few small renders; normal; max: more views and fitting"})
+    effort: str = field(default="normal", metadata={"help": "fast: a few small renders; normal; max: more views and fitting, and below 42 dB, with torch, some training"})
 
     def __post_init__(self) -> None:
         if self.target_size is not None and self.target_psnr is not None:
@@ -53,7 +53,7 @@ class RefineOptions:
     target_size: int | None = field(default=None, metadata={"help": "largest size of the file, for example 2.5MB"})
     target_psnr: float | None = field(default=None, metadata={"help": "PSNR in dB against the input's own renders"})
     iterations: int = field(default=2000, metadata={"help": "steps of training"})
-    minutes: float | None = field(default=None, metadata={"help": "end training after so many minutes at the latest"})
+    minutes: float | None = field(default=None, metadata={"help": "as many steps as fit, in place of --iterations; the whole takes about so long"})
 
     def __post_init__(self) -> None:
         if self.target_size is not None and self.target_psnr is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from .render import render_view, synthesise
 from .scene import Scene
 from .train.measure import Measured, measure
 from .train.refit import pull, refit
+
+View = TypeVar("View")
 
 EXTRA_IMPORTANCE = 0.25
 """Of a synthesised view beside the caller's own."""
@@ -83,7 +86,7 @@ class Encoder:
         Raises:
             InputError: cameras were given, and none of them sees a Gaussian.
         """
-        given = _spread(list(cameras or []), plan.given)
+        given = spread(list(cameras or []), plan.given)
         height = plan.width * 5 // 8
         extra = synthesise(scene, plan.synthesised if given else plan.alone, width=plan.width, height=height)
         importance = [1.0] * len(given) + [EXTRA_IMPORTANCE if given else 1.0] * len(extra)
@@ -96,7 +99,7 @@ class Encoder:
     @cached_property
     def judges(self) -> list[tuple[Camera, np.ndarray]]:
         """Views that a result is judged from, and the scene's renders: the caller's, or those that `compare` makes up."""
-        cameras = _spread(list(self.given), JUDGES) or synthesise(self.teacher, DEFAULT_VIEWS)
+        cameras = spread(list(self.given), JUDGES) or synthesise(self.teacher, DEFAULT_VIEWS)
         return [(camera, render_view(self.teacher, camera).image) for camera in cameras]
 
     @property
@@ -175,16 +178,18 @@ class Encoder:
 
     def judge(self, file: Encoded) -> Encoded:
         """`file` with its PSNR over `judges`."""
-        decoded = file.decode()
-        values = [psnr(render_view(decoded, camera).image, image) for camera, image in self.judges]
-        return replace(file, psnr=mean_psnr(values))
+        return replace(file, psnr=self.psnr_of(file.decode()))
+
+    def psnr_of(self, scene: Scene) -> float:
+        """dB, mean over `judges`."""
+        return mean_psnr([psnr(render_view(scene, camera).image, image) for camera, image in self.judges])
 
 
-def _spread(cameras: list[Camera], count: int) -> list[Camera]:
-    """At most `count` of the cameras, evenly from the list."""
-    if len(cameras) <= count:
-        return cameras
-    return [cameras[i] for i in np.linspace(0, len(cameras) - 1, count).round().astype(int)]
+def spread(views: list[View], count: int) -> list[View]:
+    """At most `count` of the views, evenly from the list."""
+    if len(views) <= count:
+        return views
+    return [views[i] for i in np.linspace(0, len(views) - 1, count).round().astype(int)]
 
 
 def _prior(plan: Plan, given: bool) -> tuple[float, float]:

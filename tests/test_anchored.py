@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import gscompress
-from gscompress.anchored import GROUPS, GUESSED, AnchorDraft, anchored, in_anchors
+from gscompress.anchored import GROUPS, AnchorDraft, anchored, in_anchors
 from gscompress.draft import Draft
 from gscompress.encoder import Encoder, plan
 from gscompress.errors import InputError
-from gscompress.model.anchors import IntegerLayer, IntegerNetwork
+from gscompress.model.anchors import GUESS, NEAR, IntegerLayer, IntegerNetwork
 from gscompress.model.prediction import DEFAULT, fit_predictor
 
 TILE = Path(__file__).resolve().parents[1] / "scenes" / "tile.ply"
@@ -54,28 +54,23 @@ def test_anchors_are_full_before_there_are_more(draft):
     np.testing.assert_array_equal(np.repeat(codes, presence.sum(1)), made.children.codes)
 
 
-def guessing(draft: AnchorDraft, values: np.ndarray, size: int) -> AnchorDraft:
-    """With a network that says `values` (float64 [7]) of every child, and `size` (log2, 1/256) of all residuals."""
-    slot = np.r_[0, 0, 0, 0, np.round(values * 256), [0] * 3, [size] * 7].astype(np.int32)
+def guessing(draft: AnchorDraft, off: float) -> AnchorDraft:
+    """With a network that says that all values of every child are so much larger than its neighbours'."""
+    slot = np.r_[[0] * 4, [round(off * 256)] * 7, [0] * 10].astype(np.int32)
     slots = draft.networks.slots
-    layer = IntegerLayer(np.zeros((21 * slots, 14), np.int8), np.tile(slot, slots), np.zeros(21 * slots, np.uint8))
+    layer = IntegerLayer(np.zeros((GUESS * slots, NEAR), np.int8), np.tile(slot, slots), np.zeros(GUESS * slots, np.uint8))
     return replace(draft, networks=replace(draft.networks, children=IntegerNetwork((layer,))))
 
 
-def test_guesses_take_the_neighbours_place(draft):
-    """The bits of scales follow how far the guess is off; fitted to them, the predictor makes it no worse than none."""
-    made = anchored(draft, 4)
-    scales = GROUPS.index("scale")
-    middle = draft.splats.values.mean(0)
-    bits = [guessing(made, middle + off, 256).run(GUESSED, 0).bits[scales] for off in (0, 4, 16)]
+def test_guesses_add_to_what_the_neighbours_tell(draft):
+    made, scales = anchored(draft, 4), GROUPS.index("scale")
+    predictor = fit_predictor(made.run(DEFAULT, 0).normal)
+    plain = made.run(predictor, 0).bits[scales]
+    bits = [guessing(made, off).run(predictor, 0).bits[scales] for off in (0, 4, 16)]
+    assert bits[0] == pytest.approx(plain, rel=0.02)
     assert bits == sorted(bits)
-    guess = guessing(made, middle + 4, 256)
-    fitted = guess.run(fit_predictor(guess.run(GUESSED, 0).normal), 0).bits[scales]
-    plain = made.run(fit_predictor(made.run(DEFAULT, 0).normal), 0).bits[scales]
-    assert fitted < bits[1]
-    assert fitted < 1.15 * plain
-    assert guess.predictor is GUESSED
-    assert made.predictor is DEFAULT
+    guess = guessing(made, 4)  # a predictor that is fitted to it takes most of it off again
+    assert guess.run(fit_predictor(guess.run(DEFAULT, 0).normal), 0).bits[scales] < bits[1]
 
 
 def test_any_anchors_in_any_order(draft):

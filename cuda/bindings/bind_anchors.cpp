@@ -155,15 +155,16 @@ nb::tuple encode_anchors(const Params &p, const AnchorNetworks &n, int lowest_cl
         demand(classes(i, 0) >= lowest_class && classes(i, 0) < CLASSES && classes(i, 1) >= 0 && classes(i, 1) < CLASSES, "classes: expected lowest_class to 15, and 0 to 15");
     const size_t width = static_cast<size_t>(n.inputs(CHILDREN));
     std::vector<int16_t> inputs(with_inputs ? anchors * width : 0);
+    std::vector<int32_t> expected(with_inputs ? children * 2 * SCALARS : 0);
     const EncodeInput in{nullptr, values.data(), axes.data(), means.data(), weights.data(), classes.data(), sh.data()};
-    const AnchorInput of{&n, codes.data(), hyper.data(), latent.data(), presence.data(), with_inputs ? inputs.data() : nullptr};
+    const AnchorInput of{&n, codes.data(), hyper.data(), latent.data(), presence.data(), with_inputs ? inputs.data() : nullptr, with_inputs ? expected.data() : nullptr};
     Statistics stats;
     std::vector<EncodedBlock> out;
     {
         nb::gil_scoped_release release;
         out = encode_blocks(p, {lowest_class}, blocks, in, &of, threads, &stats);
     }
-    return nb::make_tuple(encoded(out, stats, Statistics::GROUPS), array(std::move(inputs), {with_inputs ? anchors : 0, width}));
+    return nb::make_tuple(encoded(out, stats, Statistics::GROUPS), array(std::move(inputs), {with_inputs ? anchors : 0, width}), array(std::move(expected), {with_inputs ? children : 0, 2 * SCALARS}));
 }
 
 }  // namespace

@@ -84,6 +84,17 @@ Arguments checked(const Array &means, const Array &quats, const Array &log_scale
     return out;
 }
 
+SceneGradients outputs(const Arguments &in, const Array &by_means, const Array &by_quats, const Array &by_log_scales,
+                       const Array &by_opacity_logits, const Array &by_sh, const Array &by_means2d) {
+    const auto n = static_cast<std::int64_t>(in.gaussians.count);
+    return {data_of<float>(by_means, "by_means", {n, 3}),
+            data_of<float>(by_quats, "by_quats", {n, 4}),
+            data_of<float>(by_log_scales, "by_log_scales", {n, 3}),
+            data_of<float>(by_opacity_logits, "by_opacity_logits", {n}),
+            data_of<float>(by_sh, "by_sh", {n, in.gaussians.sh_coefficients, 3}),
+            data_of<float>(by_means2d, "by_means2d", {n, 2})};
+}
+
 }  // namespace
 
 void bind_render(nb::module_ &m) {
@@ -155,13 +166,7 @@ void bind_render(nb::module_ &m) {
             const Cotangent cotangent{data_of<const float>(by_image, "by_image", {height, width, 3}),
                                       data_of<const float>(by_alpha, "by_alpha", {height, width}),
                                       data_of<const float>(background, "background", {3})};
-            const auto n = static_cast<std::int64_t>(in.gaussians.count);
-            const SceneGradients out{data_of<float>(by_means, "by_means", {n, 3}),
-                                     data_of<float>(by_quats, "by_quats", {n, 4}),
-                                     data_of<float>(by_log_scales, "by_log_scales", {n, 3}),
-                                     data_of<float>(by_opacity_logits, "by_opacity_logits", {n}),
-                                     data_of<float>(by_sh, "by_sh", {n, in.gaussians.sh_coefficients, 3}),
-                                     data_of<float>(by_means2d, "by_means2d", {n, 2})};
+            const SceneGradients out = outputs(in, by_means, by_quats, by_log_scales, by_opacity_logits, by_sh, by_means2d);
             const nb::gil_scoped_release release;
             backward(in.gaussians, prepare(in.gaussians, in.view, threads), cotangent, out, threads);
         },
@@ -171,6 +176,27 @@ void bind_render(nb::module_ &m) {
         nb::arg("by_quats"), nb::arg("by_log_scales"), nb::arg("by_opacity_logits"), nb::arg("by_sh"),
         nb::arg("by_means2d"), nb::arg("threads"),
         "Fills by_means, ..., by_means2d from the derivatives by_image [height, width, 3] and by_alpha [height, width].");
+
+    m.def(
+        "squared_error",
+        [](const Array &means, const Array &quats, const Array &log_scales, const Array &opacity_logits,
+           const Array &sh, const Array &world_to_camera, const Array &intrinsics, int width, int height,
+           int sh_degree, bool antialiased, const Array &background, const Array &wanted, const Array &by_means, const Array &by_quats,
+           const Array &by_log_scales, const Array &by_opacity_logits, const Array &by_sh, const Array &by_means2d,
+           int threads) {
+            const Arguments in = checked(means, quats, log_scales, opacity_logits, sh, world_to_camera, intrinsics,
+                                         width, height, sh_degree, antialiased);
+            const float *behind = data_of<const float>(background, "background", {3});
+            const float *image = data_of<const float>(wanted, "wanted", {height, width, 3});
+            const SceneGradients out = outputs(in, by_means, by_quats, by_log_scales, by_opacity_logits, by_sh, by_means2d);
+            const nb::gil_scoped_release release;
+            return squared_error(in.gaussians, prepare(in.gaussians, in.view, threads), behind, image, out, threads);
+        },
+        nb::arg("means"), nb::arg("quats"), nb::arg("log_scales"), nb::arg("opacity_logits"), nb::arg("sh"),
+        nb::arg("world_to_camera"), nb::arg("intrinsics"), nb::arg("width"), nb::arg("height"), nb::arg("sh_degree"),
+        nb::arg("antialiased"), nb::arg("background"), nb::arg("wanted"), nb::arg("by_means"), nb::arg("by_quats"), nb::arg("by_log_scales"),
+        nb::arg("by_opacity_logits"), nb::arg("by_sh"), nb::arg("by_means2d"), nb::arg("threads"),
+        "The sum of squared differences between the image and `wanted`; fills by_means, ..., by_means2d.");
 
     m.def(
         "project",

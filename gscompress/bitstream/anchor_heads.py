@@ -17,7 +17,7 @@ MAX_WORK_PER_BYTE = 1 << 15
 """Of a chunk's anchors, likewise."""
 ANCHORS_HEAD = 4
 """Bytes of an anchors chunk before its stream: how many anchors there are."""
-NEAR, GUESS = 14, 21
+NEAR, GUESS = 28, 21
 
 
 class HeadFault(ValueError):

@@ -30,8 +30,9 @@ def add_refine_options(parser: argparse.ArgumentParser) -> None:
     add(aims, "--lambda", field="lambda_", type=_number, metavar="L")
     add(aims, "--target-size", field="target_size", type=_size, metavar="SIZE")
     add(aims, "--target-psnr", field="target_psnr", type=_number, metavar="DB")
-    add(parser, "--iterations", field="iterations", type=positive, metavar="N")
-    add(parser, "--minutes", field="minutes", type=_number, metavar="M")
+    length = parser.add_mutually_exclusive_group()
+    add(length, "--iterations", field="iterations", type=positive, metavar="N")
+    add(length, "--minutes", field="minutes", type=_number, metavar="M")
 
 
 def refine_options(args: argparse.Namespace) -> RefineOptions:
@@ -43,8 +44,8 @@ def refine_options(args: argparse.Namespace) -> RefineOptions:
     return RefineOptions(**_given(args, RefineOptions))
 
 
-def add_compress_options(parser: argparse.ArgumentParser) -> None:
-    """Adds a flag for every field of `CompressOptions`; the three aims exclude each other."""
+def add_compress_options(parser: argparse.ArgumentParser) -> Any:
+    """Adds a flag for every field of `CompressOptions`; returns the group of the three aims, which exclude each other."""
     add, aims = _Adder(CompressOptions), parser.add_mutually_exclusive_group()
     add(aims, "-q", "--quality", field="quality", type=_number, metavar="Q")
     add(aims, "--target-size", field="target_size", type=_size, metavar="SIZE")
@@ -53,6 +54,12 @@ def add_compress_options(parser: argparse.ArgumentParser) -> None:
     for name, known in list(add.left.items()):  # what a later version adds needs no line here
         kind: Callable[[str], Any] = type(known.default) if isinstance(known.default, (int, float, str)) else str
         add(parser, f"--{name.replace('_', '-')}", field=known.name, type=kind)
+    return aims
+
+
+def add_lambda(to: Any) -> None:
+    """Adds --lambda, of `RefineOptions`."""
+    _Adder(RefineOptions)(to, "--lambda", field="lambda_", type=_number, metavar="L")
 
 
 def compress_options(args: argparse.Namespace) -> CompressOptions:

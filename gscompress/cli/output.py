@@ -52,6 +52,12 @@ class Stopwatch:
         return time.perf_counter() - self._start
 
 
+def time_left(seconds: float, share: float) -> str:
+    """What is left of a work of which `share` took `seconds`, as minutes and seconds."""
+    left = round(seconds * (1 - share) / max(share, 1e-6))
+    return f"{left // 60}:{left % 60:02d} left"
+
+
 def say_notes(notes: Iterable[str], quiet: bool = False) -> None:
     """Prints sentences for the user on stderr."""
     if not quiet:

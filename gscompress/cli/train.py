@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,18 +12,22 @@ from .. import codec, io
 from ..errors import InputError, OutputError
 from ..files import atomic_write
 from ..scene import Scene
-from ..train.photographs import TEST_EVERY, Photographs, load_photographs
+from ..train.photographs import Photographs
 from ..train.process import settle_process
 from ..train.score import PhotoScores, score
 from ..train.splatting_options import SplattingOptions
+from . import photographs as photographs_of
 from .arguments import add_file, add_json, add_output_flags, check_gsz, renamed
+from .goals import FIELDS, PRESETS, Goal
 from .interrupts import interrupts
-from .options import add_compress_options, compress_options, positive
-from .output import Progress, Stopwatch, check_output, peak_memory_bytes, print_json, say_notes
-from .render import color
+from .options import add_compress_options, add_lambda
+from .output import Progress, Stopwatch, check_output, peak_memory_bytes, print_json, say_notes, time_left
+from .refine import rate_stage
 from .sizes import format_size
 
 if TYPE_CHECKING:
+    from ..train.distill import State
+    from ..train.refine import Refined
     from ..train.splatting import SplatTrainer, Status
 
 NAME = "train"
@@ -31,26 +35,25 @@ SUMMARY = "train a scene from photographs"
 EPILOG = """\
 examples:
   gscompress train bonsai --iterations 7000                  writes bonsai.gsz
-  gscompress train bonsai -o small.gsz --ply bonsai.ply --images images_4
+  gscompress train bonsai -o small.gsz --images images_4 --lambda 5e-5
+  gscompress train bonsai --preset 3dgs --ply bonsai.ply -q 60
   gscompress train fox/transforms.json --downscale 4 --minutes 10
   gscompress train bonsai --resume
 
+Plain 3DGS comes first. Preset 3dgs ends there and compresses the scene in closed form (-q, --effort); the default goes on and
+trains it for rate and distortion against the photographs, two thirds as long again, at the price of a bit that --lambda sets.
 DATA is a COLMAP folder (images, sparse/0), or a transforms.json of instant-ngp, nerfstudio or NeRF-synthetic, or its
 folder. Lens distortion is taken out of the photographs. Every 8th of them, by name, is kept for testing, and so is all
 that a transforms_test.json names. Beside OUT.gsz there are a log, OUT.csv, and, while a run is unfinished, what --resume
-goes on from, OUT.gsz.checkpoint. Ctrl-C ends a run with the scene so far in OUT.ply.
+goes on from, OUT.gsz.checkpoint. Ctrl-C ends plain 3DGS with the scene so far in OUT.ply; later, it ends with the file so far.
 A CUDA device is used where there is one; without, photographs of 300 to 600 px a side are what takes minutes, not hours.
 """
-
-PRESETS = ("3dgs",)
-LARGEST_SIDE = {"cuda": 1600, "cpu": 640}
-"""px, of the photographs, unless --downscale says otherwise: on a GPU what the field's trainers do."""
 
 CHECKPOINT_SECONDS = 120.0
 LOG_ROWS = 500
 COLUMNS = ("iteration", "seconds", "loss", "psnr", "splats", "sh_degree")
 JSON_KEYS = (
-    "input, output, ply, log, preset, device, iterations, splats, sh_degree, train_views, test_views, width, height, psnr, ssim, "
+    "input, output, ply, log, preset, device, iterations, rate_iterations, lambda, splats, sh_degree, train_views, test_views, width, height, psnr, ssim, "
     "psnr_compressed, ssim_compressed, output_bytes, ply_bytes, splats_out, training_seconds, seconds, peak_memory_bytes, notes; "
     "psnr and ssim against the test photographs, null where there are none"
 )
@@ -61,7 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file(parser, "data", help="COLMAP folder, or transforms.json or its folder", metavar="DATA")
     add_file(parser, "-o", "--output", help="the file to write (default: DATA's name with .gsz)", metavar="OUT.gsz")
     add_file(parser, "--ply", help="also write the scene as it was trained", metavar="OUT.ply")
-    parser.add_argument("--preset", choices=PRESETS, default="3dgs", help="3dgs: plain 3DGS, with gsplat's settings (default: 3dgs)")
+    parser.add_argument(
+        "--preset", choices=PRESETS, help="default: plain 3DGS, then training for rate and distortion; 3dgs: plain 3DGS, with gsplat's settings"
+    )
     length = parser.add_mutually_exclusive_group()
     for known in fields(SplattingOptions):
         if "help" not in known.metadata:
@@ -72,14 +77,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             f"--{known.name.replace('_', '-')}", help=known.metadata["help"] + shown, metavar="N",
             type=float if known.name in ("minutes", "rates") else int,
         )  # fmt: skip
-    parser.add_argument("--images", metavar="FOLDER", help="folder of the photographs, below DATA or anywhere (default: images)")
-    parser.add_argument(
-        "--downscale", type=positive, metavar="N",
-        help=f"make photographs so many times smaller (default: to {LARGEST_SIDE['cpu']} px at most, {LARGEST_SIDE['cuda']} on a GPU)",
-    )  # fmt: skip
-    parser.add_argument("--test-every", type=int, metavar="N", help=f"test with every so manieth; 0 for none (default: {TEST_EVERY})")
-    parser.add_argument("--background", type=color, metavar="COLOR", help="behind transparent photographs (default: white)")
-    add_compress_options(parser)
+    photographs_of.add_photograph_arguments(parser)
+    add_lambda(add_compress_options(parser))
     parser.add_argument("--resume", action="store_true", help="go on with an unfinished run, with its options")
     add_json(parser, JSON_KEYS)
     add_output_flags(parser)
@@ -90,39 +89,39 @@ def run(args: argparse.Namespace) -> None:
     watch = Stopwatch()
     settle_process()  # before torch is there
     from ..train.checkpoint import read_checkpoint
-    from ..train.splatting import default_device
+    from ..train.devices import default_device
 
     output: Path = args.output or renamed(args.data, ".gsz")
     log, checkpoint = renamed(output, ".csv"), output.with_name(output.name + ".checkpoint")
-    rescue = args.ply or renamed(output, ".ply")
-    options = compress_options(args)
+    rate, rescue = output.with_name(output.name + ".rate.checkpoint"), args.ply or renamed(output, ".ply")
     state = read_checkpoint(checkpoint, "train") if args.resume else None
     _check_outputs(args, output, log, checkpoint, rescue, None if state is None else state["rescue"])
-    how = SplattingOptions(**_given(args, [f.name for f in fields(SplattingOptions)], state and state["options"]))
-    which = _given(args, ["images", "downscale", "test_every", "background"], state and state["data"])
+    asked = _given(args, list(FIELDS), state and state["goal"])
+    names = [f.name for f in fields(SplattingOptions) if f.name != "minutes"]
+    how = SplattingOptions(**_given(args, names, state and state["options"]))
+    goal = Goal.of(asked, how.iterations)
+    if state is None:
+        how = replace(how, minutes=goal.minutes)
+    which = _given(args, list(photographs_of.FIELDS), state and state["data"])
     device = default_device()
-    with Progress(args.quiet) as progress:
-        photographs = load_photographs(
-            args.data, **which, largest_side=LARGEST_SIDE[device], progress=lambda share: progress.update("reading", share)
-        )
-    say_notes(photographs.notes, args.quiet)
+    photographs = photographs_of.read_photographs(args.data, which, device, args.quiet)
     trainer = _trainer(photographs, how, device, state, args.quiet)
-    scene = _train(trainer, args, log, checkpoint, rescue, which)
+    scene = _train(trainer, args, log, checkpoint, rescue, {"data": which, "goal": asked})
     cameras = [p.camera for p in photographs.train]
     ply_bytes = None
     if args.ply:
         io.write(scene, args.ply, overwrite=True)
         ply_bytes = args.ply.stat().st_size
-    with Progress(args.quiet) as progress:
-        made = codec.compress_scene(scene, options, cameras, progress.update)
+    made = _compressed(scene, goal, photographs, rate, args)
     size = atomic_write(output, made.data, args.overwrite)
-    checkpoint.unlink(missing_ok=True)
+    for unfinished in (checkpoint, rate):
+        unfinished.unlink(missing_ok=True)
     plain, small = (_scored(s, photographs, args.quiet) for s in (scene, codec.decompress(made.data)))
     first = cameras[0]
     report: dict[str, Any] = {
-        "input": args.data, "output": output, "ply": args.ply, "log": log, "preset": args.preset, "device": device,
-        "iterations": trainer.iteration, "splats": len(scene), "sh_degree": scene.sh_degree, "train_views": len(cameras),
-        "test_views": len(photographs.test), "width": first.width, "height": first.height, "psnr": plain and plain.psnr,
+        "input": args.data, "output": output, "ply": args.ply, "log": log, "preset": goal.preset, "device": device,
+        "iterations": trainer.iteration, "rate_iterations": getattr(made, "iterations", 0), "lambda": getattr(made, "lambda_", None),
+        "splats": len(scene), "sh_degree": scene.sh_degree, "train_views": len(cameras), "test_views": len(photographs.test), "width": first.width, "height": first.height, "psnr": plain and plain.psnr,
         "ssim": plain and plain.ssim, "psnr_compressed": small and small.psnr, "ssim_compressed": small and small.ssim,
         "output_bytes": size, "ply_bytes": ply_bytes, "splats_out": made.splats_out, "training_seconds": round(trainer.seconds, 3),
         "seconds": round(watch.seconds, 3), "peak_memory_bytes": peak_memory_bytes(), "notes": list(photographs.notes),
@@ -175,7 +174,7 @@ def _trainer(photographs: Photographs, how: SplattingOptions, device: str, state
     return trainer
 
 
-def _train(trainer: SplatTrainer, args: argparse.Namespace, log: Path, checkpoint: Path, rescue: Path, which: dict[str, Any]) -> Scene:
+def _train(trainer: SplatTrainer, args: argparse.Namespace, log: Path, checkpoint: Path, rescue: Path, flags: dict[str, Any]) -> Scene:
     """The trained scene; one that ends early is saved.
 
     Raises:
@@ -190,7 +189,7 @@ def _train(trainer: SplatTrainer, args: argparse.Namespace, log: Path, checkpoin
     with Progress(args.quiet) as progress, CsvLog(log, COLUMNS, trainer.iteration if args.resume else None) as rows, interrupts() as asked:
 
         def save() -> None:
-            write_checkpoint(checkpoint, "train", trainer.state() | {"data": which, "rescue": str(rescue.absolute())})
+            write_checkpoint(checkpoint, "train", trainer.state() | flags | {"rescue": str(rescue.absolute())})
 
         def tell(status: Status) -> None:
             nonlocal saved
@@ -216,8 +215,35 @@ def _train(trainer: SplatTrainer, args: argparse.Namespace, log: Path, checkpoin
 
 
 def _stage(status: Status) -> str:
-    left = round(status.seconds_left)
-    return f"loss {status.loss:.4f}  {status.psnr:.1f} dB  {status.splats:,} splats  {left // 60}:{left % 60:02d} left"
+    left = time_left(status.seconds, status.share)
+    return f"loss {status.loss:.4f}  {status.psnr:.1f} dB  {status.splats:,} splats  {left}"
+
+
+def _compressed(
+    scene: Scene, goal: Goal, photographs: Photographs, checkpoint: Path, args: argparse.Namespace
+) -> codec.Compressed | Refined:
+    """The file, by the closed form, or trained for rate and distortion with `checkpoint` to go on from."""
+    cameras = [p.camera for p in photographs.train]
+    if goal.compressing is not None:
+        with Progress(args.quiet) as progress:
+            return codec.compress_scene(scene, goal.compressing, cameras, progress.update)
+    from ..train.refine import refine_scene
+
+    assert goal.refining is not None
+    watch = Stopwatch()
+    with Progress(args.quiet) as progress, interrupts() as asked:
+
+        def tell(stage: str, state: State) -> None:
+            if asked:
+                asked.clear()  # the next one interrupts the rounding
+                raise KeyboardInterrupt
+            progress.update(rate_stage(stage, state, watch.seconds), state.share)
+
+        resume = args.resume and checkpoint.exists()
+        made = refine_scene(scene, goal.refining, photographs=photographs, checkpoint=checkpoint, resume=resume, progress=tell)
+    if made.stopped:
+        say_notes([f"training for rate and distortion ended early: {made.stopped}"], args.quiet)
+    return made
 
 
 def _scored(scene: Scene, photographs: Photographs, quiet: bool) -> PhotoScores | None:

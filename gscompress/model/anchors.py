@@ -14,7 +14,8 @@ from .steps import compact
 LIMIT = 32767
 GUESS = 21
 """Numbers that the children's network gives for a slot: log odds of presence, shift (3), values (7), sizes (10)."""
-NEAR = 14
+NEAR = 28
+"""Values in two cells, and log2 of the sizes of their residuals."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,23 +74,29 @@ class ConditionGrid:
 
     def at(self, codes: np.ndarray, depth: int) -> np.ndarray:
         """int16 [N, width] at voxels, uint64 [N] Morton codes of an octree of `depth` levels."""
-        place = np.array([[compact(int(c) >> axis) for axis in range(3)] for c in codes], np.int64).reshape(-1, 3)
         out = []
-        for resolution, table, entries in zip(self.resolutions, self.table_sizes, self.entries, strict=True):
-            p = ((2 * place + 1) * (resolution - 1) << 15) >> depth
-            cell, fraction = p >> 16, p >> 8 & 255
-            total = np.zeros((len(place), self.features), np.int64)
-            for corner in range(8):
-                bits = np.array([corner >> axis & 1 for axis in range(3)])
-                node = cell + bits
-                weight = np.where(bits, fraction, 256 - fraction).prod(axis=1)
-                if resolution**3 <= table:
-                    row = node[:, 0] + resolution * (node[:, 1] + resolution * node[:, 2])
-                else:
-                    row = (node[:, 0] ^ node[:, 1] * 2654435761 ^ node[:, 2] * 805459861) & (table - 1)
-                total += weight[:, None] * entries[row]
+        for level, entries in enumerate(self.entries):
+            rows, weights = self.corners(codes, depth, level)
+            total = (weights[:, :, None] * entries[rows]).sum(1)
             out.append((total + (1 << 15)) >> 16)
         return np.concatenate(out, axis=1).astype(np.int16)
+
+    def corners(self, codes: np.ndarray, depth: int, level: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of `entries` of the eight nodes around each voxel, and their weights, which add up to 2^24; int64 [N, 8] both."""
+        place = np.array([[compact(int(c) >> axis) for axis in range(3)] for c in codes], np.int64).reshape(-1, 3)
+        resolution, table = self.resolutions[level], self.table_sizes[level]
+        p = ((2 * place + 1) * (resolution - 1) << 15) >> depth
+        cell, fraction = p >> 16, p >> 8 & 255
+        rows, weights = np.empty((len(place), 8), np.int64), np.empty((len(place), 8), np.int64)
+        for corner in range(8):
+            bits = np.array([corner >> axis & 1 for axis in range(3)])
+            node = cell + bits
+            weights[:, corner] = np.where(bits, fraction, 256 - fraction).prod(axis=1)
+            if resolution**3 <= table:
+                rows[:, corner] = node[:, 0] + resolution * (node[:, 1] + resolution * node[:, 2])
+            else:
+                rows[:, corner] = (node[:, 0] ^ node[:, 1] * 2654435761 ^ node[:, 2] * 805459861) & (table - 1)
+        return rows, weights
 
 
 @dataclass(frozen=True, eq=False)

@@ -72,7 +72,7 @@ class AnchorDecoder:
             seen = list(condition)
             seen += self._hyper.decode(io, seen)
             seen += self._latent.decode(io, seen)
-            seen += [clip(v >> (FIXED_BITS - 8), -LIMIT, LIMIT) for v in self.splats.near(code)]
+            seen += [clip(v, -LIMIT, LIMIT) for v in self.splats.near(code)]
             network = self._networks.children
             guesses: list[list[int] | None] = [None] * self._networks.slots
             if network.layers:

@@ -54,6 +54,11 @@ def size_bucket(size: int, step: int) -> int:
     return clip(((size - step) >> 7) + SIZE_BUCKETS // 2, 0, SIZE_BUCKETS - 1)
 
 
+def spread_octaves(magnitude: int) -> int:
+    """log2 of a mean magnitude, fixed point, in 1/256."""
+    return (log2_integer(magnitude + 1) >> (FIXED_BITS - 8)) - 256 * FIXED_BITS
+
+
 def _rounded_class(mean: int) -> int:
     return clip((mean + ONE // 2) >> FIXED_BITS, 0, 14) + 1
 
@@ -87,15 +92,20 @@ class SplatDecoder:
         return self._cells[0][code >> self._level_shifts[0]]
 
     def near(self, code: int) -> list[int]:
-        """Mean values in the fine and the coarse cell around a voxel, 14, fixed point; of larger ones where these are empty."""
-        below = list(self._p.mean)
-        out: list[list[int]] = []
+        """Mean values in the fine and the coarse cell around a voxel, 14, in 1/256, and log2 of the spreads, 14.
+
+        What is empty takes the numbers of what is larger: of the cell, or the header's means and spreads of 1.
+        """
+        value, error = list(self._p.mean), [ONE] * SCALARS
+        values: list[list[int]] = []
+        spreads: list[list[int]] = []
         for known, shift in reversed(list(zip(self._cells, self._level_shifts, strict=True))):
             cell = known.get(code >> shift)
             if cell is not None and cell.count:
-                below = cell.value
-            out.insert(0, below)
-        return out[0] + out[1]
+                value, error = cell.value, cell.error
+            values.insert(0, [v >> (FIXED_BITS - 8) for v in value])
+            spreads.insert(0, [spread_octaves(e) for e in error])
+        return [*values[0], *values[1], *spreads[0], *spreads[1]]
 
     def decode(self, io: BitIO, layer: int, lowest_class: int, code: int, guess: list[int] | None = None) -> None:
         """Decodes the next splat, in voxel `code`, and appends it to `splats`.
@@ -172,15 +182,14 @@ class SplatDecoder:
             if cell.count:
                 below, spread = cell.value[j], cell.error[j]
             near[level] = below
-        fine = near[0]
-        expected = half_octaves(spread, inverse)
-        if guess:  # takes the fine cell's place, and that one the coarse one's
-            near = [guess[GUESS_VALUE + j] * (ONE // 256), fine]
+        more, expected = 0, half_octaves(spread, inverse)
+        if guess:  # says more than the neighbourhood does
+            more = guess[GUESS_VALUE + j] * (ONE // 256)
             octaves = (log2_integer(step) - FIXED_BITS * ONE) >> (FIXED_BITS - 8)
-            expected = size_bucket(guess[GUESS_VALUE_SIZE + j], octaves)
+            expected = size_bucket(guess[GUESS_VALUE_SIZE + j] + spread_octaves(spread), octaves)
         previous = before.value[j] if before else below
         w = p.predictor[j]
-        total = 512 + w[0] * near[0] + w[1] * near[1] + w[2] * previous + w[9] * ONE
+        total = 512 + 1024 * more + w[0] * near[0] + w[1] * near[1] + w[2] * previous + w[9] * ONE
         for k in range(min(j, 6)):
             total += w[3 + k] * error[k]
         prediction = clip(total >> 10, -VALUE_LIMIT, VALUE_LIMIT)
@@ -189,7 +198,7 @@ class SplatDecoder:
             own_class,
             expected,
             (clip(rounded_steps(previous - prediction, inverse), -3, 3) + 3) * 7
-            + clip(rounded_steps(fine - prediction, inverse), -3, 3) + 3,
+            + clip(rounded_steps(near[0] - prediction, inverse), -3, 3) + 3,
             (small[j - 1] if j >= 1 else 2) * 5 + (small[j - 2] if j >= 2 else 2),
         )  # fmt: skip
         model = self._scalar[j]
@@ -205,7 +214,9 @@ class SplatDecoder:
             if ratio <= NOTHING_TO_SAY and not guess:
                 continue
             bucket = clip((ratio >> (FIXED_BITS - 2)) + 4, 0, 63)
-            expected = size_bucket(guess[GUESS_OFFSET_SIZE + i], 0) if guess else min(bucket // 2, 15)
+            expected = min(bucket // 2, 15)
+            if guess:  # beside a quarter of the levels
+                expected = size_bucket(guess[GUESS_OFFSET_SIZE + i] + (ratio >> (FIXED_BITS - 8)), 512)
             where = model.at((bucket, expected * 4 + used))
             s.offset[i] = code_signed(io, model, where)
             used = min(used + (abs(s.offset[i]) > 1), 3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -57,20 +57,52 @@ def gradients(
     Raises:
         InputError: as for `render_view`, or a derivative of another shape.
     """
-    arguments = native_arguments(scene, camera, sh_degree)
-    count = len(scene)
-    out = Gradients(
-        np.empty((count, 3), np.float32), np.empty((count, 4), np.float32), np.empty((count, 3), np.float32),
-        np.empty(count, np.float32), np.empty(scene.sh.shape, np.float32), np.empty((count, 2), np.float32),
-    )  # fmt: skip
+    arguments, out = native_arguments(scene, camera, sh_degree), _empty(scene)
     alpha = np.zeros((camera.height, camera.width), np.float32) if by_alpha is None else np.ascontiguousarray(by_alpha, np.float32)
     try:
         core().backward(
             **arguments, background=np.ascontiguousarray(background, np.float32),
-            by_image=np.ascontiguousarray(by_image, np.float32), by_alpha=alpha, by_means=out.means, by_quats=out.quats,
-            by_log_scales=out.log_scales, by_opacity_logits=out.opacity_logits, by_sh=out.sh, by_means2d=out.means2d,
-            threads=worker_count(threads),
+            by_image=np.ascontiguousarray(by_image, np.float32), by_alpha=alpha, **_outputs(out), threads=worker_count(threads),
         )  # fmt: skip
     except ValueError as error:
         raise InputError(f"gradients: {error}") from error
     return out
+
+
+def squared_error(
+    scene: Scene, camera: Camera, wanted: np.ndarray, *, background: tuple[float, float, float] = (0.0, 0.0, 0.0), threads: int | None = None
+) -> tuple[float, Gradients]:
+    """The sum of squared differences between the scene's image and `wanted`, and its derivatives.
+
+    What `render_view` and `gradients` give, in less time: the image is blended once.
+
+    Args:
+        scene, camera, background, threads: as for `gradients`.
+        wanted: float32 [H, W, 3].
+
+    Raises:
+        InputError: as for `render_view`, or an image of another shape.
+    """
+    arguments, out = native_arguments(scene, camera, None), _empty(scene)
+    try:
+        error = core().squared_error(
+            **arguments, background=np.ascontiguousarray(background, np.float32), wanted=np.ascontiguousarray(wanted, np.float32),
+            **_outputs(out), threads=worker_count(threads),
+        )  # fmt: skip
+    except ValueError as fault:
+        raise InputError(f"squared_error: {fault}") from fault
+    return error, out
+
+
+def _empty(scene: Scene) -> Gradients:
+    """For the core to fill."""
+    count = len(scene)
+    return Gradients(
+        np.empty((count, 3), np.float32), np.empty((count, 4), np.float32), np.empty((count, 3), np.float32),
+        np.empty(count, np.float32), np.empty(scene.sh.shape, np.float32), np.empty((count, 2), np.float32),
+    )  # fmt: skip
+
+
+def _outputs(out: Gradients) -> dict[str, np.ndarray]:
+    """The core's names of them."""
+    return {f"by_{field.name}": getattr(out, field.name) for field in fields(out)}

@@ -24,6 +24,7 @@ from ..scene import Scene
 from .bits import BitModel
 from .lattice import aligned
 from .student import Rates, Student, tensors_of
+from .targets import Targets
 from .views import Views
 
 
@@ -79,16 +80,16 @@ class Distiller:
     """A student of a scene, for files at one slope.
 
     Args:
-        encoder: the teacher with its views; its `images` are what the student should give.
+        encoder: the teacher with its views.
+        targets: what the student should look like.
         slope: lambda, distortion per bit, as for `Encoder.encode`.
         schedule: how long and how.
         device: "cuda" trains with gsplat.
     """
 
-    def __init__(self, encoder: Encoder, slope: float, schedule: Schedule, device: str = "cpu"):
+    def __init__(self, encoder: Encoder, targets: Targets, slope: float, schedule: Schedule, device: str = "cpu"):
         self.encoder, self.slope, self.schedule = encoder, slope, schedule
-        m = encoder.measured
-        self.views = Views(m.cameras, m.images, m.importance, device)
+        self.views = Views(targets, device)
         self.distance = float(np.median(np.linalg.norm(encoder.scene.means - encoder.weights.view_centre, axis=1)))
         start = encoder.scene.select(encoder.rows(slope * schedule.prune_bits * schedule.first_share / PRUNE_BITS))
         self.student = Student(start, schedule.rates, self.distance, device)

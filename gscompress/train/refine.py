@@ -1,4 +1,4 @@
-"""`refine`: a smaller file of the same look, by training against renders of the scene itself."""
+"""`refine`: a smaller file of the same look, by training against renders of the scene itself, or against photographs."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from ..cameras import Camera
 from ..config import PSNR_RANGE, CompressOptions, RefineOptions
 from ..draft import Encoded
 from ..encoder import Encoder, plan
-from ..errors import InputError, MissingExtra
+from ..errors import InputError
 from ..rate import PSNR_SLACK, search
 from ..scene import Scene
 from ..version import VERSION
-
-try:
-    import torch
-except ImportError as error:
-    raise MissingExtra("torch", "train", "refining") from error
 from .checkpoint import read_checkpoint, write_checkpoint
+from .devices import default_device
 from .distill import Distiller, Diverged, Schedule, State
+from .photographs import Photographs
 from .rounding import Rounder
+from .student import Rates, Student
+from .targets import Targets, photographed, renders
+from .views import Views
 
 KIND = "refine"
 """Of checkpoints."""
@@ -37,6 +37,13 @@ OCTAVES_PER_SIZE_OCTAVE = 4.5
 SIZE_SLACK, REFINED_PSNR_SLACK = 0.01, 0.2
 GAIN = 0.62
 """A refined file's size over the closed form's, about."""
+TRAINING_SHARE = 0.6
+"""Of the minutes that the user gave; rounding and the closed form take the rest."""
+PROBES, SLOWDOWN = 7, 1.0
+"""Iterations that are timed, and how much longer those of a run take on average: the coder's work, less what is pruned."""
+MOST_ITERATIONS = 30_000
+LEAST_SHARE = 0.05
+"""Of the error that a target allows against photographs, at least this much comes from the file."""
 ROUNDING_SHARE = 0.4
 """Iterations of the rounding over those of the training."""
 
@@ -50,7 +57,7 @@ class Refined:
         splats_in, splats_out: Gaussians of the input and of the file.
         sh_degree: of the file.
         lambda_: training minimised mean squared error + lambda_ * bits per input Gaussian.
-        psnr: dB, mean over views of the file's renders against the input's.
+        psnr: dB, mean over views of the file's renders against the input's, or against the photographs learnt from.
         iterations: steps of training that were made.
         seconds: of the training.
         trained: False where the closed form was no larger at equal quality, and is what `data` holds.
@@ -74,6 +81,7 @@ def refine_scene(
     options: RefineOptions,
     cameras: Sequence[Camera] | None = None,
     *,
+    photographs: Photographs | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
     progress: Callable[[str, State], None] = lambda stage, state: None,
@@ -85,7 +93,8 @@ def refine_scene(
     Args:
         scene: the teacher; finite values only.
         options: what to aim at, and for how long.
-        cameras: views that matter most; None to synthesise all.
+        cameras: views that matter most; None to synthesise all, or to take those of the photographs.
+        photographs: what to learn from in place of renders; where none was taken, renders still count a little.
         checkpoint: a file to keep the state of the training in; remove it once the result is safe.
         resume: go on from `checkpoint`, which is there, with the same scene, options and cameras, to the same result.
         progress: called with the stage's name and how far it is.
@@ -97,17 +106,26 @@ def refine_scene(
     """
     if len(scene) == 0:
         raise InputError("scene: expected at least one Gaussian, found none")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = default_device()
+    if photographs is not None and cameras is None:
+        cameras = [p.camera for p in photographs.train]
     encoder = Encoder.open(scene, plan("normal", len(scene)), cameras, lambda share: None)
-    slope = _slope(encoder, options)
+    targets = renders(encoder) if photographs is None else photographed(encoder, photographs)
+    slope = _slope(encoder, options, targets)
     start = time.perf_counter()
-    schedule = Schedule(iterations=options.iterations)
-    trainer = Distiller(encoder, slope, schedule, device)
-    stamp = _stamp(encoder, slope, schedule)
-    if resume and checkpoint is not None:
-        _load(trainer, checkpoint, stamp)
+    state = read_checkpoint(checkpoint, KIND) if resume and checkpoint is not None else None
+    iterations, deadline = options.iterations, math.inf
+    if options.minutes is not None:
+        deadline = start + TRAINING_SHARE * 60 * options.minutes
+        iterations = state["iterations"] if state else _affordable(encoder, targets, device, deadline)
+    schedule = Schedule(iterations=iterations)
+    trainer = Distiller(encoder, targets, slope, schedule, device)
+    stamp = _stamp(encoder, targets, slope, schedule)
+    if state is not None:
+        if state.get("stamp") != stamp:
+            raise InputError(f"{checkpoint}: expected a checkpoint of this scene, options and cameras, found another's; remove it to start anew")
+        trainer.load(state)
     stopped = None
-    deadline = math.inf if options.minutes is None else start + 60 * options.minutes
 
     def tell(state: State) -> None:
         progress("training", state)
@@ -116,7 +134,7 @@ def refine_scene(
 
     def keep(state: dict) -> None:
         if checkpoint is not None:
-            write_checkpoint(checkpoint, KIND, {"stamp": stamp, **state})
+            write_checkpoint(checkpoint, KIND, {"stamp": stamp, "iterations": iterations, **state})
 
     try:
         student = trainer.run(tell, keep)
@@ -132,12 +150,12 @@ def refine_scene(
     steps = round(ROUNDING_SHARE * trainer.iteration)
     try:
         file = _settle(
-            rounder, encoder.judge, slope, steps, options, about,
+            rounder, targets.judge, slope, steps, options, about,
             lambda share: progress("rounding", State(trainer.iteration, share, len(student), 0, trainer.psnr)),
         )  # fmt: skip
     except KeyboardInterrupt:  # no patience for rounding well
-        file, stopped = encoder.judge(rounder.file(slope, 0)), "interrupted"
-    file, trained = _smaller(encoder, file, options, about)
+        file, stopped = targets.judge(rounder.file(slope, 0)), "interrupted"
+    file, trained = _smaller(encoder, targets, file, options, about)
     assert file.psnr is not None
     return Refined(
         file.pack(about), len(scene), len(file.order), scene.sh_degree, slope * len(scene) / encoder.weights.samples, file.psnr,
@@ -145,7 +163,9 @@ def refine_scene(
     )  # fmt: skip
 
 
-def _smaller(encoder: Encoder, file: Encoded | None, options: RefineOptions, about: dict) -> tuple[Encoded, bool]:
+def _smaller(
+    encoder: Encoder, targets: Targets, file: Encoded | None, options: RefineOptions, about: dict
+) -> tuple[Encoded, bool]:
     """The trained file, or the closed form's where that is no worse; with whether it is the trained one.
 
     Raises:
@@ -153,51 +173,57 @@ def _smaller(encoder: Encoder, file: Encoded | None, options: RefineOptions, abo
     """
     if file is None:  # too little training for the target
         aims = CompressOptions(quality=None, target_size=options.target_size, target_psnr=options.target_psnr)
-        return search(encoder, aims, about, lambda share: None), False
+        return targets.judge(search(encoder, aims, about, lambda share: None)), False
     assert file.psnr is not None
-    if options.target_size is not None:
-        aims = CompressOptions(quality=None, target_size=options.target_size)
+    by_size = options.target_size is not None or targets.photographs
+    if by_size:
+        aims = CompressOptions(quality=None, target_size=options.target_size or len(file.pack(about)))
     else:
         aims = CompressOptions(quality=None, target_psnr=min(max(file.psnr, PSNR_RANGE[0]), PSNR_RANGE[1]))
     try:
-        closed = search(encoder, aims, about, lambda share: None)
+        closed = targets.judge(search(encoder, aims, about, lambda share: None))
     except InputError:  # out of its reach
         return file, True
     if closed.psnr is None or closed.psnr < file.psnr:
         return file, True
-    wins = options.target_size is not None or len(closed.pack(about)) <= len(file.pack(about))
+    wins = by_size or len(closed.pack(about)) <= len(file.pack(about))
     return (closed, False) if wins else (file, True)
 
 
-def _stamp(encoder: Encoder, slope: float, schedule: Schedule) -> str:
+def _stamp(encoder: Encoder, targets: Targets, slope: float, schedule: Schedule) -> str:
     """Tells whether a checkpoint is of this training."""
     scene, digest = encoder.scene, hashlib.sha256(repr((VERSION, slope, schedule)).encode())
-    for array in (scene.means, scene.quats, scene.log_scales, scene.opacity_logits, scene.sh, encoder.weights.energy):
+    arrays = (scene.means, scene.quats, scene.log_scales, scene.opacity_logits, scene.sh, encoder.weights.energy)
+    for array in (*arrays, *targets.images):
         digest.update(array.tobytes())
     return digest.hexdigest()
 
 
-def _load(trainer: Distiller, checkpoint: Path, stamp: str) -> None:
-    """Goes on from a checkpoint.
-
-    Raises:
-        InputError: it is of another scene, or of other options or cameras.
-        Corrupt: it is no checkpoint.
-    """
-    state = read_checkpoint(checkpoint, KIND)
-    if state.get("stamp") != stamp:
-        raise InputError(f"{checkpoint}: expected a checkpoint of this scene, options and cameras, found another's; remove it to start anew")
-    trainer.load(state)
+def _affordable(encoder: Encoder, targets: Targets, device: str, deadline: float) -> int:
+    """Iterations of training until `deadline` (of `time.perf_counter`), about."""
+    views, student = Views(targets, device), Student(encoder.scene, Rates(), 1.0, device)
+    spent = []
+    for _ in range(PROBES):
+        began = time.perf_counter()
+        views.error(student.tensors, views.draw(), student.antialiased).backward()
+        student.step(0.0)
+        spent.append(time.perf_counter() - began)
+    left = deadline - time.perf_counter()
+    return max(1, min(MOST_ITERATIONS, round(left / (SLOWDOWN * sorted(spent)[PROBES // 2]))))
 
 
 class _TimeUp(Exception):
     """The minutes that the user gave are over."""
 
 
-def _slope(encoder: Encoder, options: RefineOptions) -> float:
+def _slope(encoder: Encoder, options: RefineOptions, targets: Targets) -> float:
     """Lambda in distortion per bit."""
     if options.target_psnr is not None:
-        return encoder.slope(options.target_psnr)
+        if not targets.photographs:
+            return encoder.slope(options.target_psnr)
+        # What the target leaves beyond the teacher's own error, as far as errors add up; training may make up for some.
+        allowed, own = (10 ** (-psnr / 10) for psnr in (options.target_psnr, targets.psnr_of(encoder.scene)))
+        return encoder.slope(-10 * math.log10(max(allowed - own, LEAST_SHARE * allowed)))
     if options.target_size is not None:
         return _slope_of_size(encoder, options.target_size / GAIN)
     return options.lambda_ * encoder.weights.samples / len(encoder.scene)

@@ -20,6 +20,7 @@ import numpy as np
 from ..errors import GSCompressError, InputError, MissingExtra
 from ..render.rasterization import rasterization
 from ..scene import SH_C0, SH_COEFFICIENTS, Scene
+from .devices import default_device
 from .losses import photometric
 from .photographs import Photographs
 from .points import made_up_points, neighbour_distance
@@ -54,11 +55,6 @@ PROBES, SLOWDOWN = 5, 1.2
 ADVICE = "the last good scene is kept; smaller --rates (0.5, say) often help, and cameras that do not belong to the photographs never do"
 
 
-def default_device() -> str:
-    """The device of torch that training takes: cuda where there is one, else cpu."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 class Diverged(GSCompressError):
     """Training has run away; `scene` is the last that was good, `iteration` its."""
 
@@ -79,11 +75,6 @@ class Status:
     sh_degree: int
     seconds: float
     share: float
-
-    @property
-    def seconds_left(self) -> float:
-        """A guess from the pace so far."""
-        return self.seconds * (1 - self.share) / max(self.share, 1e-6)
 
 
 class SplatTrainer:

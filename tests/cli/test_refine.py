@@ -10,10 +10,13 @@ import pytest
 
 pytest.importorskip("torch")
 
+from photographs_for_tests import SHAPES, colmap_of_shapes
 from training_for_tests import PLAN, teacher
 
 import gscompress
 from gscompress.train import refine
+from gscompress.train.photographs import load_photographs
+from gscompress.train.score import score
 
 from .conftest import Run
 
@@ -62,6 +65,28 @@ def test_paths_that_are_taken(scene: Path, run: Run):
     assert "expected a checkpoint" in run("refine", scene, "--resume").err
     assert not output.exists()
     assert checkpoint.exists()
+
+
+def test_photographs(scene: Path, run: Run, tmp_path: Path):
+    pytest.importorskip("PIL")
+    data, shapes = tmp_path / "data", tmp_path / "shapes.ply"
+    colmap_of_shapes(data)
+    gscompress.load(SHAPES).save(shapes)
+    done = run("refine", shapes, "--photos", data, "--iterations", 20, "--lambda", "5e-5", "--json")
+    assert done.code == 0, done.err
+    made = gscompress.load(shapes.with_suffix(".gsz"))
+    photographs = load_photographs(data)
+    assert len(photographs.test) == 2
+    assert json.loads(done.out)["psnr"] == pytest.approx(score(made, photographs.train, photographs.background).psnr, abs=1e-3)
+    assert "--downscale: expected --photos" in run("refine", scene, "--downscale", 2).err
+    assert "no such file" in run("refine", scene, "--photos", tmp_path / "none").err
+
+
+def test_minutes_choose_the_iterations(scene: Path, run: Run):
+    done = run("refine", scene, "--lambda", "5e-5", "--minutes", "0.02", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["iterations"] > 3
+    assert run("refine", scene, "--minutes", 1, "--iterations", 5).code == 2
 
 
 def test_without_torch(scene: Path, run: Run, monkeypatch: pytest.MonkeyPatch):

@@ -17,10 +17,11 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("gsplat")
 pytest.importorskip("PIL")
 
+from gscompress.train.distill import Distiller  # noqa: E402
 from gscompress.train.splatting import SplatTrainer  # noqa: E402
 
-BRIEF = ("--effort", "fast", "--iterations", 60)
-LONGER = ("--effort", "fast", "--iterations", 200)
+BRIEF = ("--preset", "3dgs", "--effort", "fast", "--iterations", 60)
+LONGER = ("--preset", "3dgs", "--effort", "fast", "--iterations", 200)
 
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -74,7 +75,7 @@ def test_files_and_report(run, data, tmp_path):
 
 def test_ctrl_c_keeps_the_scene_and_resume_ends_alike(run, data, tmp_path, monkeypatch):
     assert run("train", data, "-o", tmp_path / "a.gsz", "--ply", tmp_path / "a.ply", *BRIEF, "--sh-degree", 1, "--quiet").code == 0
-    command = ("train", data, "-o", tmp_path / "b.gsz", "--ply", tmp_path / "b.ply", "--effort", "fast")
+    command = ("train", data, "-o", tmp_path / "b.gsz", "--ply", tmp_path / "b.ply", "--preset", "3dgs", "--effort", "fast")
     with monkeypatch.context() as patch:
         interrupted_at(patch, 33)
         outcome = run(*command, "--iterations", 60, "--sh-degree", 1, "--json")
@@ -113,6 +114,43 @@ def test_a_run_that_diverges(run, data, tmp_path, monkeypatch):
     assert not (tmp_path / "a.gsz").exists()
 
 
+def test_rate_and_distortion(run, data, tmp_path, monkeypatch):
+    command = ("train", data, "--iterations", 60, "--lambda", "1e-4", "--json")
+    outcome = run(*command, "-o", tmp_path / "a.gsz")
+    assert outcome.code == 0, outcome.err
+    report = outcome.json
+    assert (report["preset"], report["iterations"], report["rate_iterations"]) == ("default", 60, 40)
+    assert report["lambda"] == pytest.approx(1e-4)
+    assert report["output_bytes"] == (tmp_path / "a.gsz").stat().st_size
+    assert report["splats_out"] == len(gscompress.load(tmp_path / "a.gsz")) < report["splats"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.csv", "a.gsz"]
+
+    class Killed(BaseException):
+        pass
+
+    review = Distiller._review
+
+    def kill(self: Distiller) -> None:
+        if self.iteration == 8:
+            raise Killed
+        review(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Distiller, "_review", kill)
+        with pytest.raises(Killed):
+            run(*command, "-o", tmp_path / "c.gsz")
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name[0] == "c") == ["c.csv", "c.gsz.checkpoint", "c.gsz.rate.checkpoint"]
+    assert run("train", data, "-o", tmp_path / "c.gsz", "--resume").code == 0
+    assert (tmp_path / "c.gsz").read_bytes() == (tmp_path / "a.gsz").read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name[0] == "c") == ["c.csv", "c.gsz"]
+
+
+def test_minutes(run, data, tmp_path):
+    outcome = run("train", data, "-o", tmp_path / "a.gsz", "--minutes", 0.05, "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.json["rate_iterations"] > 0
+
+
 def test_what_is_refused(run, data, tmp_path, monkeypatch):
     out = ("-o", tmp_path / "a.gsz")
     run("train", tmp_path / "none", *out).failed_in_one_line("none", "no such file")
@@ -121,6 +159,8 @@ def test_what_is_refused(run, data, tmp_path, monkeypatch):
     run("train", data, *out, "--resume").failed_in_one_line("a.gsz.checkpoint", "no such file")
     run("train", data, *out, "--iterations", 0).failed_in_one_line("iterations", "found 0")
     run("train", data, *out, "--sh-degree", 4).failed_in_one_line("sh_degree", "found 4")
+    run("train", data, *out, "-q", 50).failed_in_one_line("--quality", "--preset 3dgs")
+    run("train", data, *out, "--preset", "3dgs", "--lambda", "1e-5").failed_in_one_line("--lambda", "--preset default")
     run("train", data, *out, "--images", "images_8").failed_in_one_line("images_8")
     assert run("train", data, *out, "--iterations", 5, "--minutes", 1).code == 2
     assert run("train", data, *out, "--preset", "other").code == 2

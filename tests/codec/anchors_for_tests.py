@@ -18,6 +18,7 @@ from gscompress.bitstream.container import ANCHORS, CONDITION, NETWORKS, Header,
 from gscompress.encoder import Encoder, plan
 from gscompress.entropy.range_coder import StreamFault
 from gscompress.model.anchors import AnchorNetworks, ConditionGrid, IntegerLayer, IntegerNetwork
+from gscompress.model.prediction import DEFAULT
 from gscompress.model.steps import Params
 from gscompress.reference_decoder.anchors import AnchorDecoder
 from gscompress.scene import Scene
@@ -89,8 +90,8 @@ def random_draft(n: int, degree: int, seed: int, slots: int, parts: tuple[str, .
 def packed(draft: AnchorDraft) -> bytes:
     """The file."""
     components = draft.children.basis.shape[0]
-    run = draft.run(draft.predictor, components)
-    return draft.file(run, components, draft.predictor, np.arange(len(draft.children.codes))).pack({})
+    run = draft.run(DEFAULT, components)
+    return draft.file(run, components, DEFAULT, np.arange(len(draft.children.codes))).pack({})
 
 
 def forced_anchors(seed: int, slots: int = 5) -> bytes:

@@ -186,7 +186,7 @@ def test_counts(data):
 def widest(claimed: int, anchors: int, size: int) -> bytes:
     """The widest networks (zero bytes are weights of zero), and a chunk of `size` zero bytes that claims so much."""
     head = bytes([48, 0, 0, 0, 3, 15, 0, 0, 4, 0]) + struct.pack("<4H", 256, 256, 256, 48 * 21)
-    numbers = 256 * 16 + 2 * 256 * 258 + 48 * 21 * 258
+    numbers = 256 * (NEAR + 2) + 2 * 256 * 258 + 48 * 21 * 258
     header = container.Header(claimed, 0, 0, 21, (0,), 1, (0.0, 0.0, 0.0), 1.0, (0, 0, 0), 1, 0, (0,) * 6, (0,) * 7, (0,) * 70)
     chunk = struct.pack("<I", anchors) + bytes(size)
     return pack(header, [Section(NETWORKS, 0, 0, 0, head + bytes(-(-numbers // 64) - 1)), Section(ANCHORS, 0, 0, claimed, chunk)])

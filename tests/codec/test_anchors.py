@@ -15,7 +15,9 @@ from parity import assert_parity
 from gscompress import codec
 from gscompress.anchored import GROUPS, Anchors, native
 from gscompress.bitstream import container
-from gscompress.model.anchors import AnchorNetworks, IntegerNetwork
+from gscompress.model.anchors import NEAR, AnchorNetworks, IntegerNetwork
+from gscompress.model.prediction import DEFAULT
+from gscompress.model.steps import ONE, log2_integer
 from gscompress.scene import Scene
 
 LIMIT = 32767
@@ -77,7 +79,7 @@ def test_what_the_networks_say_is_worth_bits():
     step = networks.latent_steps.astype(np.int64)
     hit = ((2 * expected + step) // (2 * step)).astype(np.int32)
     bits = [
-        replace(draft, networks=n, anchors=replace(draft.anchors, latent=y)).run(draft.predictor, 0).bits[GROUPS.index("latent")]
+        replace(draft, networks=n, anchors=replace(draft.anchors, latent=y)).run(DEFAULT, 0).bits[GROUPS.index("latent")]
         for n, y in ((networks, hit), (networks, -hit), (draft.networks, hit))
     ]
     assert bits[0] < 0.25 * min(bits[1:])
@@ -85,7 +87,7 @@ def test_what_the_networks_say_is_worth_bits():
 
 def test_bits_add_up():
     draft, _ = random_draft(70, 2, 6, 4)
-    run = draft.run(draft.predictor, draft.children.basis.shape[0])
+    run = draft.run(DEFAULT, draft.children.basis.shape[0])
     payload = sum(map(len, (*run.anchors, *run.harmonics, run.networks, run.condition)))
     assert len(run.bits) == len(GROUPS)
     assert abs(run.bits.sum() / 8 - payload) < 0.03 * payload + 8 * 2 * len(run.anchors)
@@ -94,7 +96,7 @@ def test_bits_add_up():
 def test_inputs_are_what_the_children_see():
     """Condition, latents and neighbours: the reference finds the same for the first anchor of every block."""
     draft, _ = random_draft(60, 0, 7, 4)
-    run = draft.run(draft.predictor, 0, inputs=True)
+    run = draft.run(DEFAULT, 0, inputs=True)
     n, a = draft.networks, draft.anchors
     assert run.inputs is not None
     assert n.grid
@@ -104,8 +106,12 @@ def test_inputs_are_what_the_children_see():
     np.testing.assert_array_equal(run.inputs[:, : known.shape[1]], known)
     firsts = np.r_[0, np.cumsum(a.blocks)][:-1]
     near = np.clip(np.array(draft.children.mean) >> 4, -LIMIT, LIMIT)
-    np.testing.assert_array_equal(run.inputs[firsts, known.shape[1] :], np.tile(near, (len(firsts), 2)))
-    assert draft.run(draft.predictor, 0).inputs is None
+    spread = (log2_integer(ONE + 1) >> 4) - 256 * 12
+    np.testing.assert_array_equal(run.inputs[firsts, known.shape[1] :], np.tile(np.r_[near, near, [spread] * 14], (len(firsts), 1)))
+    assert run.expected is not None
+    children = np.r_[0, np.cumsum([layers[0] for layers in draft.children.layout.block_layers])][:-1]
+    np.testing.assert_array_equal(run.expected[children, 7:], ONE)
+    assert draft.run(DEFAULT, 0).inputs is None
 
 
 @pytest.mark.parametrize("extreme", [False, True])
@@ -127,11 +133,11 @@ def test_sums_do_not_overflow():
     for sign in (1, -1):
         full = replace(layer, weights=np.full((21, 256), 127, np.int8), bias=np.full(21, sign * ((1 << 30) - 1), np.int32), shift=np.full(21, 24, np.uint8))
         first = replace(
-            full, weights=np.tile(np.eye(14, dtype=np.int8) * 127, (19, 1))[:256], bias=np.full(256, 1 << 29, np.int32), shift=np.zeros(256, np.uint8)
+            full, weights=np.tile(np.eye(NEAR, dtype=np.int8) * 127, (10, 1))[:256], bias=np.full(256, 1 << 29, np.int32), shift=np.zeros(256, np.uint8)
         )
         network = IntegerNetwork((first, replace(full, weights=full.weights * np.int8(sign))))
         networks = AnchorNetworks(1, np.zeros(0, np.uint16), np.zeros(0, np.uint16), None, IntegerNetwork(()), IntegerNetwork(()), network)
-        x = np.full((1, 14), LIMIT, np.int16)
+        x = np.full((1, NEAR), LIMIT, np.int16)
         found = network.run(x)
         np.testing.assert_array_equal(native(networks, (0, 0)).run(2, x), found)
         assert (found == sign * round((256 * 127 * LIMIT + (1 << 30)) / 2**24)).all()
@@ -175,7 +181,7 @@ def test_arguments_are_checked():
     draft, _ = random_draft(40, 0, 8, 3)
     for text, changed in refusals(draft):
         with pytest.raises(ValueError, match=text):
-            changed.run(draft.predictor, 0)
+            changed.run(DEFAULT, 0)
 
 
 def test_description():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
 from gscompress.errors import InputError
 from gscompress.render import gradients, render_view
-from gscompress.render.gradients import Gradients
+from gscompress.render.gradients import Gradients, squared_error
 from gscompress.scene import Scene
 
 from .helpers import look_at, random_scene, views
@@ -165,3 +167,39 @@ def test_shapes_are_checked():
     scene, camera = random_scene(5, 0, seed=0), views()[0]
     with pytest.raises(InputError, match="by_image"):
         gradients(scene, camera, np.zeros((3, 3, 3)))
+
+
+@pytest.mark.parametrize("antialiased", [False, True])
+def test_the_squared_error_is_that_of_the_image(antialiased: bool):
+    scene = random_scene(200, 2, seed=5, antialiased=antialiased)
+    for camera in views():
+        wanted = np.random.default_rng(1).random((camera.height, camera.width, 3), np.float32)
+        excess = render_view(scene, camera, background=BACKGROUND).image - wanted
+        error, found = squared_error(scene, camera, wanted, background=BACKGROUND)
+        assert error == pytest.approx(float(np.square(excess, dtype=np.float64).sum()), rel=1e-6)
+        expected = gradients(scene, camera, 2 * excess, background=BACKGROUND)
+        for field in fields(Gradients):
+            other = getattr(expected, field.name)
+            np.testing.assert_allclose(getattr(found, field.name), other, rtol=1e-4, atol=1e-6 * np.abs(other).max())
+
+
+def test_torch_carries_the_squared_error_on():
+    from gscompress.render.squared_error import squared_error as in_torch
+
+    scene, camera = random_scene(50, 1, seed=6), views()[0]
+    wanted = torch.rand((camera.height, camera.width, 3), generator=torch.Generator().manual_seed(0))
+    arrays = (scene.means, scene.quats, scene.log_scales, scene.opacity_logits, scene.sh[:, :1], scene.sh[:, 1:])
+    leaves = [torch.from_numpy(a.copy()).requires_grad_() for a in arrays]
+    means, quats, log_scales, opacity_logits, sh_constant, sh_rest = leaves
+    loss = in_torch(means, quats, log_scales, opacity_logits, sh_constant, sh_rest, camera, wanted, False, torch.tensor(BACKGROUND))
+    (3 * loss).backward()
+    error, g = squared_error(scene, camera, wanted.numpy(), background=BACKGROUND)
+    assert float(loss.detach()) == pytest.approx(error, rel=1e-6)
+    for leaf, by in zip(leaves, (g.means, g.quats, g.log_scales, g.opacity_logits, g.sh[:, :1], g.sh[:, 1:]), strict=True):
+        assert leaf.grad is not None
+        np.testing.assert_allclose(leaf.grad.numpy(), 3 * by, rtol=1e-6)
+
+
+def test_a_wanted_image_of_another_size_is_refused():
+    with pytest.raises(InputError, match="wanted"):
+        squared_error(random_scene(5, 0, seed=0), views()[0], np.zeros((3, 4, 3), np.float32))

@@ -19,6 +19,7 @@ from gscompress.scene import Scene  # noqa: E402
 from gscompress.train.distill import Distiller, Diverged, Schedule, State  # noqa: E402
 from gscompress.train.rounding import Rounder  # noqa: E402
 from gscompress.train.student import GROUPS, Rates  # noqa: E402
+from gscompress.train.targets import renders  # noqa: E402
 
 SCHEDULE = Schedule(iterations=60, reviews=6)
 
@@ -30,7 +31,8 @@ def opened() -> tuple[Encoder, float]:
 
 
 def distiller(**changes) -> Distiller:
-    return Distiller(*opened(), replace(SCHEDULE, **changes))
+    encoder, slope = opened()
+    return Distiller(encoder, renders(encoder), slope, replace(SCHEDULE, **changes))
 
 
 def arrays(scene: Scene) -> list[np.ndarray]:

@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 from training_for_tests import PLAN, cameras, teacher  # noqa: E402
 
 import gscompress  # noqa: E402
+from gscompress import codec  # noqa: E402
 from gscompress.config import RefineOptions  # noqa: E402
 from gscompress.errors import Corrupt, InputError  # noqa: E402
 from gscompress.evaluate import compare_scenes  # noqa: E402
@@ -56,6 +57,27 @@ def test_it_is_never_larger_than_the_closed_form():
     assert not made.trained
     sized = refine_scene(scene, RefineOptions(target_size=8000, iterations=3), cameras())
     assert 0.98 * 8000 < len(sized.data) <= 8000
+
+
+def test_effort_max_trains_where_that_pays(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(codec, "plan", lambda effort, splats: PLAN)
+    monkeypatch.setattr(codec, "REFINED_IN", 100)
+    scene, stages = teacher(), []
+
+    def compressed(effort: str, **aims) -> codec.Compressed:
+        return codec.compress_scene(scene, gscompress.CompressOptions(effort=effort, **aims), cameras(), lambda s, share: stages.append(s))
+
+    normal, most = (compressed(effort, quality=8) for effort in ("normal", "max"))
+    assert "training" in stages
+    assert len(most.data) < len(normal.data)
+    assert most.psnr_estimate >= normal.psnr_estimate  # pyright: ignore[reportOperatorIssue]
+    assert most.psnr_estimate == pytest.approx(compare_scenes(scene, gscompress.decompress(most.data), cameras()).psnr, abs=1e-3)
+    assert most.splats_out == len(gscompress.decompress(most.data))
+    sized = compressed("max", quality=None, target_size=3000)
+    assert 0.97 * 3000 < len(sized.data) <= 3000
+    stages.clear()
+    compressed("max", quality=70)  # too good to be beaten so soon
+    assert "training" not in stages
 
 
 def test_control_c_leaves_a_file():

@@ -93,7 +93,6 @@ def test_it_learns(shapes):
     assert len(scene) > trainer.splats_at_start == len(shapes.points)
     assert seen[-1].sh_degree == scene.sh_degree == 3
     assert np.abs(scene.sh[:, 1:]).max() > 0
-    assert 0 <= seen[-1].seconds_left < seen[0].seconds_left
     assert math.isfinite(seen[-1].psnr)
 
 

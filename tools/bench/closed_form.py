@@ -5,8 +5,8 @@
 
 `curve` encodes every scene at some qualities, once with its camera file and once without (unless told otherwise), and measures
 every file on the views of the camera file, as peers.json was: renders of the decoded scene against renders of the input, float,
-black background. A scene without a camera file is measured on views that `compare` makes up. Peers' figures are those of
-peers.json, or are measured here (peers.py). Figures at a PSNR are interpolated on the curve, log bytes over dB, never
+black background. A scene without a camera file is measured on views that `compare` makes up, and those stand for its camera file. Peers'
+figures are those of peers.json, or are measured here (peers.py). Figures at a PSNR are interpolated on the curve, log bytes over dB, never
 extrapolated.
 """
 
@@ -33,6 +33,8 @@ QUALITIES = (1.0, 15.0, 35.0, 55.0, 75.0, 97.0)
 TUNED = ("bonsai", "human", "tile", "donut", "angel")
 """The encoder's constants were chosen on these."""
 
+VIEWS = {(True, "cameras"): "given", (True, "none"): "new", (False, "cameras"): "made up", (False, "none"): "made up twice"}
+"""What the table calls views by whether there is a camera file, and whether the encoder had them."""
 
 SLOW_PALETTE = 200_000
 """SOG takes many minutes for so many Gaussians with harmonics, and is left out."""
@@ -47,11 +49,11 @@ def curve(name: str, folder: Path, qualities: tuple[float, ...], modes: tuple[st
         "splats": len(scene), "sh_degree": scene.sh_degree, "views": len(cameras), "camera_file": given is not None,
         "peers": peers_of(name) or measure_peers(scene, cameras, coders), "points": {},
     }  # fmt: skip
-    for mode in modes if given else ["none"]:
+    for mode in modes:
         points = []
         for quality in qualities:
             start = time.perf_counter()
-            made = compress_scene(scene, CompressOptions(quality=quality, effort=effort), given if mode == "cameras" else None)
+            made = compress_scene(scene, CompressOptions(quality=quality, effort=effort), cameras if mode == "cameras" else None)
             encoded = time.perf_counter()
             decoded = decompress(made.data)
             done = time.perf_counter()
@@ -81,7 +83,8 @@ def table(results: dict) -> str:
     """Markdown."""
     lines = [
         f"gscompress {results['version']}, effort {results['effort']}. Views: \"given\", those of the scene's camera file, which the encoder had too (so it",
-        "pruned by them and fitted colours to them); \"new\", the same, but the encoder made up its own; \"made up\", there is no camera file.",
+        "pruned by them and fitted colours to them); \"new\", the same, but the encoder made up its own; \"made up\", there is no camera file,",
+        "so that `compare` made up the views, which the encoder had too; \"made up twice\", the same, but the encoder made up its own.",
         f"The encoder's constants were chosen on {', '.join(TUNED)}; the other scenes were only measured.",
         "",
         "| scene | splats | SH | views | ratio at 40 dB | bytes over SOG's at its PSNR | bytes over SPZ v4's at its PSNR | rises with -q |",
@@ -92,7 +95,7 @@ def table(results: dict) -> str:
             at40, lowest = bytes_at(points, 40.0), min(points, key=lambda p: p["psnr"])
             raw = 4 * FLOATS_PER_SPLAT * row["splats"]
             bound = f"at least {raw / lowest['bytes']:.1f}× (at {lowest['psnr']:.1f} dB, the lowest measured)"
-            views = "given" if mode == "cameras" else "new" if row["camera_file"] else "made up"
+            views = VIEWS[row["camera_file"], mode]
             cells = [name, f"{row['splats']:,}", str(row["sh_degree"]), views, f"{raw / at40:.1f}×" if at40 else bound]
             cells += [_beside(points, row["peers"].get(coder)) for coder in ("sog", "spz4")]
             ordered = sorted(points, key=lambda p: p["quality"])

@@ -64,7 +64,7 @@ void AnchorCoder::code_vector(IO &io, Symbols &model, int network, const std::ve
 void AnchorCoder::near(uint64_t code, int16_t *out) {
     int values[NEAR];
     splats_.near(code, values);
-    for (int i = 0; i < NEAR; ++i) out[i] = activation(values[i] >> (FIXED_BITS - 8));
+    for (int i = 0; i < NEAR; ++i) out[i] = activation(values[i]);
 }
 
 template <class IO>
@@ -121,6 +121,7 @@ void AnchorCoder::code(IO &io, int lowest_class, size_t anchors, size_t children
             Splat s;
             s.code = code;
             splats_.code(io, 0, lowest_class, s, guesses ? guesses + k * GUESS_WIDTH : nullptr, targets ? targets + done : nullptr, stats);
+            if (rows && rows->expected) std::copy_n(splats_.expected().begin(), 2 * SCALARS, rows->expected + done * 2 * SCALARS);
             if constexpr (!encoding) io.check();
             ++done;
         }

@@ -13,6 +13,7 @@ struct AnchorRows {  // what an encoder wants of the anchors of a block, ascendi
     const uint8_t *presence;  // [n][slots]; the children are those that are not 0, slot by slot
     size_t count;
     int16_t *inputs;          // [n][inputs of the children's network], filled for the caller; or null
+    int32_t *expected;        // [children][2 * SCALARS], likewise: predictions without a guess, and spreads, fixed point
 };
 
 inline constexpr uint64_t MAX_WORK_PER_BYTE = 1 << 15;  // of a chunk's anchors, plus as much for free

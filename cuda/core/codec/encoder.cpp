@@ -48,7 +48,8 @@ void encode_anchors(const Params &p, int lowest_class, const BlockInput &block, 
     AnchorCoder coder(p, n);
     const size_t a = block.first_anchor, children = block.layer_counts[0];
     int16_t *inputs = anchors.inputs ? anchors.inputs + a * n.inputs(CHILDREN) : nullptr;
-    const AnchorRows rows{anchors.codes + a, anchors.hyper + a * n.hyper, anchors.latent + a * n.latent, anchors.presence + a * n.slots, block.anchors, inputs};
+    int32_t *expected = anchors.expected ? anchors.expected + block.first * 2 * SCALARS : nullptr;
+    const AnchorRows rows{anchors.codes + a, anchors.hyper + a * n.hyper, anchors.latent + a * n.latent, anchors.presence + a * n.slots, block.anchors, inputs, expected};
     out.geometry.push_back(coder.encode_anchors(lowest_class, rows, targets_of(in, block.first, children).data(), children, stats));
     encode_harmonics(p, coder, block, in, out, stats);
 }

@@ -28,6 +28,7 @@ struct AnchorInput {  // rows ordered by block, then Morton code; the splats of 
     const int32_t *latent;    // [A][latent]
     const uint8_t *presence;  // [A][slots]
     int16_t *inputs;          // [A][inputs of the children's network], filled; or null
+    int32_t *expected;        // [N][14], filled likewise; see AnchorRows
 };
 
 struct EncodedBlock {

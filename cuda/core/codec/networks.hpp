@@ -13,7 +13,7 @@ inline constexpr int MAX_NETWORK_LAYERS = 4, MAX_WIDTH = 256, MAX_LAST_WIDTH = 1
 inline constexpr int WEIGHT_LIMIT = 127, BIAS_LIMIT = (1 << 30) - 1;
 inline constexpr int MAX_GRID_LEVELS = 12, MAX_GRID_FEATURES = 8, MAX_RESOLUTION = 512, MAX_LOG2_TABLE = 15;
 inline constexpr int ACTIVATION_LIMIT = 32767;
-inline constexpr int NEAR = 14;  // values in two cells, beside condition, hyper-latent and latent in the children's network
+inline constexpr int NEAR = 28;  // values in two cells and their spreads, beside condition, hyper-latent and latent in the children's network
 
 inline int16_t activation(int64_t v) { return static_cast<int16_t>(v < -ACTIVATION_LIMIT ? -ACTIVATION_LIMIT : (v > ACTIVATION_LIMIT ? ACTIVATION_LIMIT : v)); }
 

@@ -27,6 +27,9 @@ inline constexpr int SIZE_BUCKETS = 32;
 // Context of a guessed size, in half octaves about the step; both log2 in 1/256.
 inline int size_bucket(int size_octaves, int step_octaves) { return clip(((size_octaves - step_octaves) >> 7) + SIZE_BUCKETS / 2, 0, SIZE_BUCKETS - 1); }
 
+// log2 of a mean magnitude, fixed point, in 1/256.
+inline int spread_octaves(int magnitude) { return (log2_integer(static_cast<uint64_t>(magnitude) + 1) >> (FIXED_BITS - 8)) - 256 * FIXED_BITS; }
+
 struct Target {  // what the encoder wants a splat to be
     std::array<double, SCALARS> value;  // log2 scales (descending), log2 opacity, rotated colour
     double axes[3][3];                  // columns of the rotation, in the order of the scales
@@ -100,16 +103,25 @@ public:
     }
     void reserve(size_t more) { splats_.reserve(splats_.size() + more); }
     const std::vector<Splat> &splats() const { return splats_; }
+    const std::array<int, 2 * SCALARS> &expected() const { return expected_; }  // of the last splat
     Cell &fine_cell(uint64_t code) { return maps_[0].at(code >> cell_shift_[0]); }
 
-    // Mean values in the fine and the coarse cell around a voxel, [2][SCALARS], fixed point. An empty fine one takes those of
-    // the coarse one, an empty coarse one those of the header.
+    // Mean values in the fine and the coarse cell around a voxel, [2][SCALARS], in 1/256, then log2 of the mean sizes of their
+    // residuals. An empty fine one takes those of the coarse one, an empty coarse one the header's mean and a size of 1.
     void near(uint64_t code, int *out) {
-        const int *below = p_.mean.data();
+        std::array<int, SCALARS> spread;
+        spread.fill(FIXED_ONE);
+        const int *value = p_.mean.data(), *error = spread.data();
         for (int level = 1; level >= 0; --level) {
             const Cell &c = maps_[level].at(code >> cell_shift_[level]);
-            if (c.count) below = c.value.data();
-            std::copy_n(below, SCALARS, out + level * SCALARS);
+            if (c.count) {
+                value = c.value.data();
+                error = c.error.data();
+            }
+            for (int j = 0; j < SCALARS; ++j) {
+                out[level * SCALARS + j] = value[j] >> (FIXED_BITS - 8);
+                out[(2 + level) * SCALARS + j] = spread_octaves(error[j]);
+            }
         }
     }
 
@@ -131,6 +143,7 @@ private:
     Decisions<2> offset_;
     std::array<CellMap, 2> maps_;  // fine, coarse
     std::array<Cell *, 2> cells_{};
+    std::array<int, 2 * SCALARS> expected_{};  // predictions of the splat at hand without a guess, and the spreads about them
     std::array<int, SCALARS> error_{};  // residuals (value - prediction) of the splat at hand
     std::array<int, SCALARS> small_{};  // the same in steps, within two, plus two
     std::vector<Splat> splats_;
@@ -180,21 +193,19 @@ void SplatCoder::code_scalar(IO &io, int j, Splat &s, const Splat *before, const
         x[level] = below;
     }
     x[2] = before ? before->value[j] : below;
-    const int fine = x[0];
-    if (guess) {  // takes the fine cell's place, and that one the coarse one's
-        x[1] = fine;
-        x[0] = guess[GUESS_VALUE + j] * (FIXED_ONE / 256);
-    }
+    const int more = guess ? guess[GUESS_VALUE + j] * (FIXED_ONE / 256) : 0;  // than the neighbourhood tells
     for (int k = 0; k < 6; ++k) x[3 + k] = k < j ? error_[k] : 0;
     x[FEATURES - 1] = FIXED_ONE;
-    int64_t sum = 512;
+    int64_t sum = 512 + int64_t{1024} * more;
     for (int k = 0; k < FEATURES; ++k) sum += static_cast<int64_t>(p_.predictor[j][k]) * x[k];
     const int prediction = clip(static_cast<int>(sum >> 10), -VALUE_LIMIT, VALUE_LIMIT);
 
+    expected_[j] = prediction - more;
+    expected_[SCALARS + j] = spread;
     auto side = [&](int v) { return clip(rounded_steps(v - prediction, inverse), -3, 3) + 3; };
     auto small = [&](int k) { return k >= 0 ? small_[k] : 2; };  // earlier residuals of this splat
-    const int expected = guess ? size_bucket(guess[GUESS_VALUE_SIZE + j], p_.step_octaves[SCALAR_STEP[j]][own_class]) : half_octaves(spread, inverse);
-    const auto ctx = scalar_[j].expect({own_class, expected, side(x[2]) * 7 + side(fine), small(j - 1) * 5 + small(j - 2)});
+    const int expected = guess ? size_bucket(guess[GUESS_VALUE_SIZE + j] + spread_octaves(spread), p_.step_octaves[SCALAR_STEP[j]][own_class]) : half_octaves(spread, inverse);
+    const auto ctx = scalar_[j].expect({own_class, expected, side(x[2]) * 7 + side(x[0]), small(j - 1) * 5 + small(j - 2)});
     int symbol = 0;
     if (target) {
         // Rate-distortion: the symbol of least weight * error^2 + bits among the two around the target and zero.
@@ -217,7 +228,7 @@ void SplatCoder::code_scalar(IO &io, int j, Splat &s, const Splat *before, const
             auto &n = stats->normal[j];
             double row[FEATURES + 1];
             for (int k = 0; k < FEATURES; ++k) row[k] = x[k];
-            row[FEATURES] = t;
+            row[FEATURES] = t - more;
             const double certain = w / (1.0 + w);
             for (int a = 0; a <= FEATURES; ++a)
                 for (int b = 0; b <= FEATURES; ++b) n[a][b] += certain * row[a] * row[b];
@@ -274,7 +285,7 @@ void SplatCoder::code_offset(IO &io, Splat &s, const int16_t *guess, const Targe
             continue;
         }
         const int bucket = clip((ratio >> (FIXED_BITS - 2)) + 4, 0, 63);
-        const int expected = guess ? size_bucket(guess[GUESS_OFFSET_SIZE + i], 0) : clip(bucket / 2, 0, 15);
+        const int expected = guess ? size_bucket(guess[GUESS_OFFSET_SIZE + i] + (ratio >> (FIXED_BITS - 8)), 512) : clip(bucket / 2, 0, 15);  // a quarter of the levels
         const auto ctx = offset_.at({bucket, expected * 4 + used});
         int symbol = 0;
         if (target) {

@@ -190,29 +190,28 @@ void clear(const Gaussians &g, const SceneGradients &out) {
     std::fill_n(out.means2d, 2 * g.count, 0.0f);
 }
 
-}  // namespace
+// The pixels of a tile that lie in the image: their index in it, and in the tile.
+template <class Visit>
+void each_pixel(const TileTask &task, const View &view, Visit visit) {
+    const int width = std::min(kTile, view.width - task.x), height = std::min(kTile, view.height - task.y);
+    for (int row = 0; row < height; ++row)
+        for (int column = 0; column < width; ++column)
+            visit(static_cast<std::size_t>(task.y + row) * view.width + task.x + column, row * kTile + column);
+}
 
-void backward(const Gaussians &gaussians, const Frame &frame, const Cotangent &cotangent, const SceneGradients &out, int threads) {
+using Planes = float[4][kTilePixels];  // derivatives by red, green, blue, final transmittance
+
+// Blends every tile, asks `fill(tile, task, pixels, planes)` for the loss's derivatives by its pixels, and carries them to the scene.
+template <class Fill>
+void carry_back(const Gaussians &gaussians, const Frame &frame, const SceneGradients &out, int threads, Fill fill) {
     const Kernels &kernel = kernels();
-    const View &view = frame.view;
     std::vector<Gradient> gradients(frame.ids.size());
     parallel_for(frame.tile_count(), threads, [&](std::size_t tile) {
         TilePixels pixels;
-        alignas(64) float planes[4][kTilePixels] = {};  // by red, green, blue, final transmittance
+        alignas(64) Planes planes = {};
         const TileTask task = frame.task(tile);
         kernel.blend(task, pixels);
-        const int width = std::min(kTile, view.width - task.x), height = std::min(kTile, view.height - task.y);
-        for (int row = 0; row < height; ++row)
-            for (int column = 0; column < width; ++column) {
-                const std::size_t from = static_cast<std::size_t>(task.y + row) * view.width + task.x + column;
-                const int i = row * kTile + column;
-                float by_left = cotangent.alpha ? -cotangent.alpha[from] : 0.0f;
-                for (int channel = 0; channel < 3; ++channel) {
-                    planes[channel][i] = cotangent.image[3 * from + channel];
-                    if (cotangent.background) by_left += planes[channel][i] * cotangent.background[channel];
-                }
-                planes[3][i] = by_left;
-            }
+        fill(tile, task, pixels, planes);
         kernel.gradient(task, pixels, planes, gradients.data() + task.begin);
     });
 
@@ -228,9 +227,41 @@ void backward(const Gaussians &gaussians, const Frame &frame, const Cotangent &c
                 sums.log2_opacity += part.log2_opacity;
                 for (int channel = 0; channel < 3; ++channel) sums.rgb[channel] += part.rgb[channel];
             }
-            project_backward(gaussians, frame.gaussians[i], view, sums, out);
+            project_backward(gaussians, frame.gaussians[i], frame.view, sums, out);
         }
     });
+}
+
+}  // namespace
+
+void backward(const Gaussians &gaussians, const Frame &frame, const Cotangent &cotangent, const SceneGradients &out, int threads) {
+    carry_back(gaussians, frame, out, threads, [&](std::size_t, const TileTask &task, const TilePixels &, Planes &planes) {
+        each_pixel(task, frame.view, [&](std::size_t from, int i) {
+            float by_left = cotangent.alpha ? -cotangent.alpha[from] : 0.0f;
+            for (int channel = 0; channel < 3; ++channel) {
+                planes[channel][i] = cotangent.image[3 * from + channel];
+                if (cotangent.background) by_left += planes[channel][i] * cotangent.background[channel];
+            }
+            planes[3][i] = by_left;
+        });
+    });
+}
+
+double squared_error(const Gaussians &gaussians, const Frame &frame, const float *background, const float *wanted, const SceneGradients &out, int threads) {
+    std::vector<double> squares(frame.tile_count());
+    carry_back(gaussians, frame, out, threads, [&](std::size_t tile, const TileTask &task, const TilePixels &pixels, Planes &planes) {
+        each_pixel(task, frame.view, [&](std::size_t from, int i) {
+            for (int channel = 0; channel < 3; ++channel) {
+                const float excess = pixels.rgb[channel][i] + pixels.transmittance[i] * background[channel] - wanted[3 * from + channel];
+                planes[channel][i] = 2 * excess;
+                planes[3][i] += planes[channel][i] * background[channel];
+                squares[tile] += static_cast<double>(excess) * excess;
+            }
+        });
+    });
+    double total = 0;
+    for (double s : squares) total += s;
+    return total;
 }
 
 }  // namespace gsz::render

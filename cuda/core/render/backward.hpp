@@ -27,4 +27,8 @@ struct SceneGradients {
 // depend on `threads`.
 void backward(const Gaussians &gaussians, const Frame &frame, const Cotangent &cotangent, const SceneGradients &out, int threads);
 
+// The sum over pixels and channels of squared differences between the image over `background` [3] and `wanted` [height, width,
+// 3], and its derivatives: what rendering, comparing and `backward` give, without blending twice.
+double squared_error(const Gaussians &gaussians, const Frame &frame, const float *background, const float *wanted, const SceneGradients &out, int threads);
+
 }  // namespace gsz::render

@@ -18,8 +18,9 @@ struct Kernels {
 };
 
 extern const Kernels kBaselineKernels;
-#ifdef GSZ_RENDER_X86_64_V3
+#ifdef GSZ_RENDER_X86_64
 extern const Kernels kV3Kernels;
+extern const Kernels kV4Kernels;
 #endif
 
 // The fastest kernels that this machine runs.

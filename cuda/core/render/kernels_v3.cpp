@@ -1,5 +1,7 @@
 // Compiled with -march=x86-64-v3 (AVX2, FMA) where the compiler and the target allow it, else empty.
-#ifdef GSZ_RENDER_X86_64_V3
+#ifdef GSZ_RENDER_X86_64
+#include <immintrin.h>
+
 #include "render/kernels.hpp"
 
 namespace gsz::render {

@@ -5,7 +5,9 @@
 // Written in the vector types that GCC and Clang share, which become AVX2, SSE2, NEON or WASM SIMD alike; loops over
 // float arrays that looked vectorisable came out scalar.
 
-#ifdef __AVX2__
+#if defined(__AVX512F__)
+#define GSZ_LANES 16
+#elif defined(__AVX2__)
 #define GSZ_LANES 8
 #else
 #define GSZ_LANES 4
@@ -24,10 +26,16 @@ inline Float larger(Float a, float b) { return a > b ? a : splatter(b); }
 inline Float where(Int mask, Float a) { return reinterpret_cast<Float>(mask & reinterpret_cast<Int>(a)); }
 
 inline bool any(Int mask) {
+#if defined(__AVX512F__)
+    return _mm512_test_epi32_mask(reinterpret_cast<__m512i>(mask), reinterpret_cast<__m512i>(mask)) != 0;
+#elif defined(__AVX2__)
+    return _mm256_movemask_ps(reinterpret_cast<__m256>(mask)) != 0;
+#else
     const Wide wide = reinterpret_cast<Wide>(mask);
     std::int64_t bits = wide[0] | wide[1];
     for (int i = 2; i < kLanes / 2; ++i) bits |= wide[i];
     return bits != 0;
+#endif
 }
 
 // 2^x for x in [-126, 0], relative error 2e-7: 2^n 2^f with n an integer, f in [-1/2, 1/2] and 2^f by Taylor.

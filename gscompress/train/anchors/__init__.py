@@ -1,0 +1,1 @@
+"""Networks, grid and latents of anchors, trained to make a file's bits few."""

@@ -1,0 +1,38 @@
+"""What an anchor model is made of; every part can be left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Sizes of the parts; 0 leaves one out.
+
+    Attributes:
+        slots: children that an anchor may have.
+        coarser: levels by which the anchors' octree is less deep than the splats' would be.
+        hidden: width of the networks' hidden layer; 0 for no networks, and then nothing else but slots and coarser counts.
+        latent, hyper: numbers of each anchor.
+        latent_step, hyper_step: of what they are rounded to.
+        resolutions: of the condition's levels; none for no grid.
+        table: rows of a level at most, a power of two.
+        features: of a node.
+        integer: train as the integers round; else they are rounded at the end only.
+        iterations: steps of Adam.
+        rate: of Adam at the start; of the latents ten times as much.
+    """
+
+    slots: int = 4
+    coarser: int = 1
+    hidden: int = 24
+    latent: int = 0
+    hyper: int = 0
+    latent_step: float = 0.25
+    hyper_step: float = 0.25
+    resolutions: tuple[int, ...] = ()
+    table: int = 4096
+    features: int = 2
+    integer: bool = True
+    iterations: int = 500
+    rate: float = 5e-3

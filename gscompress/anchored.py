@@ -1,12 +1,12 @@
 """Files of anchors: voxels that hold up to K splats each, what predicts them, and the sections that come of it.
 
-    Draft ─ anchored ─► AnchorDraft (no networks) ─ a trainer: replace(networks, latent, hyper, ...) ─► AnchorDraft
+    Draft ─ anchored ─► AnchorDraft that predicts nothing
+    Draft, anchors, latents, networks ─ in_anchors ─► AnchorDraft
     AnchorDraft ─ run ─► AnchorRun ─ file ─► Encoded
 """
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,9 @@ import numpy as np
 from ._native import core, threads
 from .bitstream.container import ANCHORS, BASIS, CONDITION, HARMONICS, NETWORKS, Section
 from .draft import Draft, Encoded
+from .errors import InputError
 from .model.anchors import AnchorNetworks, IntegerNetwork
+from .model.canonical import CanonicalSplats
 from .model.voxels import MAX_DEPTH, Grid, Layout
 
 BLOCK_CHILDREN = 65_536
@@ -34,6 +36,7 @@ class Anchors:
         blocks: anchors of each block.
         presence: uint8 [A, K], 1 where a slot holds a child; every anchor has one.
         hyper, latent: int32 [A, H] and [A, L], in steps.
+        order: int64 [A], where each was among those that `in_anchors` was given.
     """
 
     codes: np.ndarray
@@ -41,6 +44,7 @@ class Anchors:
     presence: np.ndarray
     hyper: np.ndarray
     latent: np.ndarray
+    order: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,11 +142,65 @@ def native(networks: AnchorNetworks, cell_shift: tuple[int, int]) -> Any:
 
     grid = networks.grid
     levels = [] if grid is None else [
-        (int(r), int(t), np.ascontiguousarray(e)) for r, t, e in zip(grid.resolutions, grid.table_sizes, grid.entries, strict=True)
+        (int(r), int(t), np.ascontiguousarray(e[: min(r**3, t)])) for r, t, e in zip(grid.resolutions, grid.table_sizes, grid.entries, strict=True)
     ]  # fmt: skip
     return core().AnchorNetworks.make(
         networks.slots, list(cell_shift), networks.hyper_steps, networks.latent_steps,
         [layers(n) for n in (networks.hyper_prior, networks.latent_prior, networks.children)], grid.features if grid else 0, levels,
+    )  # fmt: skip
+
+
+def in_anchors(
+    draft: Draft, grid: Grid, codes: np.ndarray, anchor: np.ndarray, slot: np.ndarray, networks: AnchorNetworks,
+    hyper: np.ndarray, latent: np.ndarray, cell_shift: tuple[int, int] = (3, 15),
+) -> AnchorDraft:  # fmt: skip
+    """The splats of `draft` as children of given anchors; anchors without any are left out.
+
+    Args:
+        draft: of any layout; its voxels and layers are given up.
+        grid: whose voxels the anchors lie in.
+        codes: uint64 [A], Morton codes of the anchors' voxels in any order; several may share one.
+        anchor, slot: int64 [N], of each splat, in the rows that `Draft.of` was given (not in the draft's order).
+        networks: see `AnchorDraft`.
+        hyper, latent: int32 [A, H] and [A, L], in steps.
+        cell_shift: see `AnchorDraft`.
+
+    Raises:
+        InputError: two splats share a slot, or a slot or anchor does not exist.
+    """
+    rows = draft.layout.order
+    for name, values, limit in (("anchor", anchor, len(codes)), ("slot", slot, networks.slots)):
+        if len(values) != len(rows) or (len(values) and not (values.min() >= 0 and values.max() < limit)):
+            raise InputError(f"{name}: expected {len(rows)} numbers of 0 to {limit - 1}, found others")
+    own = np.zeros(len(codes), np.int64)
+    np.add.at(own, anchor, 1)
+    order = np.argsort(codes, kind="stable")
+    order = order[own[order] > 0]
+    rank = np.zeros(len(codes), np.int64)
+    rank[order] = np.arange(len(order))
+    children = np.lexsort((slot[rows], rank[anchor[rows]]))
+    presence = np.zeros((len(order), networks.slots), np.uint8)
+    presence[rank[anchor], slot] = 1
+    if presence.sum() != len(rows):
+        raise InputError(f"slot: expected one splat in each, found {len(rows) - int(presence.sum())} more")
+    # Blocks of anchors, about evenly by children.
+    count = max(1, -(-len(rows) // BLOCK_CHILDREN))
+    count += count % 2 if count > 1 else 0
+    first = np.cumsum(own[order]) - own[order]
+    block = first * count // max(len(rows), 1)
+    blocks = np.bincount(block, minlength=count)
+    splats = np.bincount(block, own[order], minlength=count).astype(np.int64)
+    s, lowest = draft.splats, int(draft.classes[:, 0].min()) if len(rows) else 0
+    bare = CanonicalSplats(s.means[children], s.axes[children], s.values[children], s.sh_rest[children])
+    return AnchorDraft(
+        replace(
+            draft, splats=bare, codes=np.repeat(codes[order], own[order]), grid=grid,
+            layout=Layout(rows[children], [[int(n)] for n in splats], [lowest]), classes=np.ascontiguousarray(draft.classes[children]),
+            ratios=draft.ratios[children], coefficients=draft.coefficients[children],
+        ),
+        Anchors(codes[order], tuple(int(b) for b in blocks), presence, hyper[order], latent[order], order),
+        networks,
+        cell_shift,
     )  # fmt: skip
 
 
@@ -158,32 +216,17 @@ def anchored(draft: Draft, slots: int, coarser: int = 1, cell_shift: tuple[int, 
     coarser = min(coarser, draft.grid.depth - 1)
     grid = Grid(draft.grid.origin, draft.grid.voxel * 2**coarser, draft.grid.depth - coarser)
     finest = Grid(grid.origin, grid.voxel / 2 ** (MAX_DEPTH - grid.depth), MAX_DEPTH).morton(draft.splats.means)
-    codes = draft.codes >> np.uint64(3 * coarser)
-    order = np.lexsort((finest, codes))
-    codes = codes[order]
-    # Anchors: runs of the same voxel, cut after every `slots` splats.
-    start = np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]]) if len(codes) else np.zeros(0, np.int64)
-    place = np.arange(len(codes)) - np.repeat(start, np.diff(np.r_[start, len(codes)]))
-    first = np.flatnonzero(place % slots == 0)
-    children = np.diff(np.r_[first, len(codes)])
-    presence = (np.arange(slots) < children[:, None]).astype(np.uint8)
-    # Blocks of anchors, evenly by children.
-    count = max(1, -(-len(codes) // BLOCK_CHILDREN))
-    count += count % 2 if count > 1 else 0
-    blocks = np.bincount(first * count // max(len(codes), 1), minlength=count)
-    ends = np.r_[0, np.cumsum(blocks)]
-    splats = [int(children[i:j].sum()) for i, j in itertools.pairwise(ends)]
-    lowest = int(draft.classes[:, 0].min()) if len(codes) else 0
-    s = draft.splats
-    return AnchorDraft(
-        replace(
-            draft, splats=replace(s, means=s.means[order], axes=s.axes[order], values=s.values[order], sh_rest=s.sh_rest[order]),
-            codes=codes, grid=grid, layout=Layout(draft.layout.order[order], [[n] for n in splats], [lowest]),
-            classes=np.ascontiguousarray(draft.classes[order]), ratios=draft.ratios[order], coefficients=draft.coefficients[order],
-        ),
-        Anchors(
-            codes[first], tuple(int(b) for b in blocks), presence, np.zeros((len(first), 0), np.int32), np.zeros((len(first), 0), np.int32)
-        ),
-        AnchorNetworks(slots, np.zeros(0, np.uint16), np.zeros(0, np.uint16)),
-        cell_shift,
-    )  # fmt: skip
+    voxels = draft.codes >> np.uint64(3 * coarser)
+    along = np.lexsort((finest, voxels))
+    # Runs of the same voxel, cut after every `slots` splats.
+    voxels = voxels[along]
+    starts = np.flatnonzero(np.diff(voxels, prepend=~voxels[:1]))
+    place = np.arange(len(voxels)) - np.repeat(starts, np.diff(starts, append=len(voxels)))
+    anchor, slot = np.empty(len(voxels), np.int64), np.empty(len(voxels), np.int64)
+    row = draft.layout.order[along]
+    anchor[row], slot[row] = np.cumsum(place % slots == 0) - 1, place % slots
+    codes = voxels[place % slots == 0]
+    none = np.zeros(0, np.uint16)
+    networks = AnchorNetworks(slots, none, none, None, IntegerNetwork(()), IntegerNetwork(()), IntegerNetwork(()))
+    nothing = np.zeros((len(codes), 0), np.int32)
+    return in_anchors(draft, grid, codes, anchor, slot, networks, nothing, nothing, cell_shift)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import gscompress
-from gscompress.anchored import GROUPS, AnchorDraft, anchored
+from gscompress.anchored import GROUPS, AnchorDraft, anchored, in_anchors
 from gscompress.draft import Draft
 from gscompress.encoder import Encoder, plan
+from gscompress.errors import InputError
 from gscompress.model.anchors import GUESS, NEAR, IntegerLayer, IntegerNetwork
 from gscompress.model.prediction import DEFAULT, fit_predictor
 
@@ -70,3 +71,30 @@ def test_guesses_add_to_what_the_neighbours_tell(draft):
     assert bits == sorted(bits)
     guess = guessing(made, 4)  # a predictor that is fitted to it takes most of it off again
     assert guess.run(fit_predictor(guess.run(DEFAULT, 0).normal), 0).bits[scales] < bits[1]
+
+
+def test_any_anchors_in_any_order(draft):
+    """Shuffled anchors, shuffled slots, some empty: each splat comes back where it was, the latents go with their anchors."""
+    random = np.random.default_rng(0)
+    made = anchored(draft, 4)
+    a, n = made.anchors, len(draft.codes)
+    shuffled = random.permutation(len(a.codes) + 5)  # the last five hold nothing
+    codes = np.r_[a.codes, a.codes[:5]][np.argsort(shuffled)]
+    owner = np.repeat(np.arange(len(a.codes)), a.presence.sum(1, dtype=np.int64))
+    slots = random.permuted(np.tile(np.arange(7), (len(a.codes), 1)), axis=1)
+    anchor, slot = np.empty(n, np.int64), np.empty(n, np.int64)
+    rows = made.children.layout.order
+    anchor[rows], slot[rows] = shuffled[owner], slots[owner, np.nonzero(a.presence)[1]]
+    latent = random.integers(-9, 10, (len(codes), 2)).astype(np.int32)
+    networks = replace(made.networks, slots=7, latent_steps=np.full(2, 256, np.uint16))
+    again = in_anchors(draft, made.children.grid, codes, anchor, slot, networks, np.zeros((len(codes), 0), np.int32), latent)
+    assert len(again.anchors.codes) == len(a.codes)
+    np.testing.assert_array_equal(again.anchors.codes, codes[again.anchors.order])
+    np.testing.assert_array_equal(again.anchors.latent, latent[again.anchors.order])
+    file = again.file(again.run(DEFAULT, 0), 0, DEFAULT, np.arange(n))
+    wanted = draft.splats.means[np.argsort(draft.layout.order)][file.order]
+    assert np.median(np.linalg.norm(file.decode().means - wanted, axis=1)) < 0.01
+    with pytest.raises(InputError, match="slot: expected one splat in each"):
+        in_anchors(draft, made.children.grid, codes, anchor, slot * 0, networks, latent[:, :0], latent)
+    with pytest.raises(InputError, match="anchor: expected 4000 numbers"):
+        in_anchors(draft, made.children.grid, codes[:9], anchor, slot, networks, latent[:9, :0], latent[:9])

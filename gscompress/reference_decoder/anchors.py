@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..bitstream.anchor_heads import GUESS
 from ..entropy.decisions import BitIO, Decisions
 from ..entropy.range_coder import StreamFault
 from ..entropy.symbols import SIGNED_NODES, code_signed
@@ -15,7 +16,6 @@ from .octree import OctreeDecoder
 from .splats import SIZE_BUCKETS, SplatDecoder, size_bucket
 
 LIMIT = 32767
-GUESS = 21
 
 
 class VectorDecoder:

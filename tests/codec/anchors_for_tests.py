@@ -12,7 +12,7 @@ from scenes_for_tests import random_scene
 
 from gscompress import anchored as module
 from gscompress._native import core
-from gscompress.anchored import AnchorDraft, Anchors, anchored, native
+from gscompress.anchored import AnchorDraft, anchored, native
 from gscompress.bitstream.anchor_heads import GUESS, NEAR, NetworksHead, grid_rows
 from gscompress.bitstream.container import ANCHORS, CONDITION, NETWORKS, Header, Section, pack
 from gscompress.encoder import Encoder, plan
@@ -82,7 +82,7 @@ def random_draft(n: int, degree: int, seed: int, slots: int, parts: tuple[str, .
     networks = random_networks(random, slots, parts, extreme)
     symbols = [random.integers(-9, 10, (len(made.anchors.codes), len(s))).astype(np.int32) for s in (networks.hyper_steps, networks.latent_steps)]
     presence = random.permuted(made.anchors.presence, axis=1)
-    anchors = Anchors(made.anchors.codes, made.anchors.blocks, presence, *symbols)
+    anchors = replace(made.anchors, presence=presence, hyper=symbols[0], latent=symbols[1])
     out = replace(made, anchors=anchors, networks=networks, cell_shift=(int(random.integers(0, 10)), int(random.integers(10, 64))))
     return out, scene.select(out.children.layout.order)
 

@@ -62,7 +62,7 @@ def test_no_anchors():
         ratios=d.ratios[none], coefficients=d.coefficients[none], layout=replace(d.layout, block_layers=[[0]], order=none),
     )  # fmt: skip
     a = draft.anchors
-    draft = replace(draft, children=empty, anchors=Anchors(a.codes[none], (0,), a.presence[none], a.hyper[none], a.latent[none]))
+    draft = replace(draft, children=empty, anchors=Anchors(a.codes[none], (0,), a.presence[none], a.hyper[none], a.latent[none], none))
     assert len(assert_parity(packed(draft))) == 0
 
 

@@ -26,10 +26,13 @@ def test_sanitizers_find_nothing(tmp_path):
         check=True,
         timeout=600,
     )
-    files = sorted((ROOT / "tests" / "golden").rglob("*.gsz"))
-    assert len(files) > 90
-    done = subprocess.run([str(program), "400", *map(str, files)], capture_output=True, text=True, timeout=900)
-    assert (done.returncode, done.stderr) == (0, "")
-    inputs, decoded = (int(word) for word in done.stdout.split() if word.isdigit())
-    assert inputs == 400 * len(files)
-    assert decoded > inputs // 20
+    # Changes of bad files hardly ever decode; enough of the others must, or the coder is never reached.
+    golden = ROOT / "tests" / "golden"
+    for folder, least, share in (("v1", 50, 20), ("anchors/good", 12, 20), ("anchors/bad", 20, None)):
+        files = sorted((golden / folder).rglob("*.gsz"))
+        assert len(files) > least
+        done = subprocess.run([str(program), "400", *map(str, files)], capture_output=True, text=True, timeout=900)
+        assert (done.returncode, done.stderr) == (0, "")
+        inputs, decoded = (int(word) for word in done.stdout.split() if word.isdigit())
+        assert inputs == 400 * len(files)
+        assert share is None or decoded > inputs // share

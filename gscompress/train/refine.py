@@ -117,7 +117,7 @@ def refine_scene(
     iterations, deadline = options.iterations, math.inf
     if options.minutes is not None:
         deadline = start + TRAINING_SHARE * 60 * options.minutes
-        iterations = state["iterations"] if state else _affordable(encoder, targets, device, deadline)
+        iterations = state.get("iterations", 1) if state else _affordable(encoder, targets, device, deadline)
     schedule = Schedule(iterations=iterations)
     trainer = Distiller(encoder, targets, slope, schedule, device)
     stamp = _stamp(encoder, targets, slope, schedule)
@@ -171,10 +171,15 @@ def _smaller(
     Raises:
         InputError: there is no trained one, and the closed form does not reach the target either.
     """
+    if file is None and targets.photographs and options.target_psnr is not None:
+        own = targets.psnr_of(encoder.scene)
+        raise InputError(f"target_psnr: expected less after so little training, found {options.target_psnr:g}; the scene itself has {own:.1f} dB")
     if file is None:  # too little training for the target
         aims = CompressOptions(quality=None, target_size=options.target_size, target_psnr=options.target_psnr)
         return targets.judge(search(encoder, aims, about, lambda share: None)), False
     assert file.psnr is not None
+    if targets.photographs and file.psnr >= targets.psnr_of(encoder.scene):  # no closed form looks better than the scene itself
+        return file, True
     by_size = options.target_size is not None or targets.photographs
     if by_size:
         aims = CompressOptions(quality=None, target_size=options.target_size or len(file.pack(about)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -15,8 +16,11 @@ from gscompress import codec  # noqa: E402
 from gscompress.config import RefineOptions  # noqa: E402
 from gscompress.errors import Corrupt, InputError  # noqa: E402
 from gscompress.evaluate import compare_scenes  # noqa: E402
+from gscompress.render import render_view  # noqa: E402
 from gscompress.train import refine  # noqa: E402
+from gscompress.train.photographs import Photograph, Photographs  # noqa: E402
 from gscompress.train.refine import refine_scene  # noqa: E402
+from gscompress.train.score import score  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +61,24 @@ def test_it_is_never_larger_than_the_closed_form():
     assert not made.trained
     sized = refine_scene(scene, RefineOptions(target_size=8000, iterations=3), cameras())
     assert 0.98 * 8000 < len(sized.data) <= 8000
+
+
+def test_photographs_count_in_place_of_renders():
+    """Darker photographs make a darker file; a target is of them; out of reach is out of reach."""
+    scene = teacher(300)
+    taken = [Photograph(c, (127 * render_view(scene, c).image.clip(0, 1)).astype(np.uint8)) for c in cameras()]
+    photographs = Photographs(tuple(taken), (), np.zeros((0, 3)), np.zeros((0, 3), np.uint8), (0.0, 0.0, 0.0))
+    made = refine_scene(scene, RefineOptions(lambda_=2e-5, iterations=150), photographs=photographs)
+    assert made.trained
+    decoded = gscompress.decompress(made.data)
+    assert made.psnr == pytest.approx(score(decoded, taken, (0.0, 0.0, 0.0)).psnr, abs=1e-3)
+    assert made.psnr > score(scene, taken, (0.0, 0.0, 0.0)).psnr + 6
+    brightness = [np.mean([render_view(s, c).image.mean() for c in cameras()]) for s in (scene, decoded)]
+    assert brightness[1] < 0.7 * brightness[0]
+    aimed = refine_scene(scene, RefineOptions(target_psnr=made.psnr - 2, iterations=150), photographs=photographs)
+    assert 0 <= aimed.psnr - (made.psnr - 2) < 2
+    with pytest.raises(InputError, match="the scene itself has"):
+        refine_scene(scene, RefineOptions(target_psnr=60, iterations=2), photographs=photographs)
 
 
 def test_effort_max_trains_where_that_pays(monkeypatch: pytest.MonkeyPatch):

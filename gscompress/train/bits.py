@@ -82,6 +82,8 @@ class BitModel:
             raw = self._raw(tensors)
         told = sum(float(bits.sum()) for bits in raw.values())
         self._shift = (float(counted.sum()) - told) / len(order)
+        self.counted = torch.stack(list(raw.values())).sum(0) + self._shift
+        """float32 [N]: bits of each Gaussian at the count."""
 
     def per_splat(self, tensors: Mapping[str, Tensor]) -> Tensor:
         """float32 [N]: bits of each Gaussian."""

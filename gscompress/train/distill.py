@@ -23,6 +23,7 @@ from ..model.weights import PRUNE_BITS
 from ..scene import Scene
 from .bits import BitModel
 from .lattice import aligned
+from .masks import Masks
 from .student import Rates, Student, tensors_of
 from .targets import Targets
 from .views import Views
@@ -42,6 +43,7 @@ class Schedule:
         noise_every: iterations between two calls of the coder for them.
         rate_every: iterations for which one gradient of the bits is used.
         decay: learning rates at the end over those at the start.
+        mask_rate: learning rate of masks that decide in place of the weighing who goes (masks.py); 0 for none, which measured better.
         rates: learning rates.
     """
 
@@ -54,6 +56,7 @@ class Schedule:
     noise_every: int = 25
     rate_every: int = 4
     decay: float = 0.03
+    mask_rate: float = 0.0
     rates: Rates = field(default_factory=Rates)
 
 
@@ -93,6 +96,7 @@ class Distiller:
         self.distance = float(np.median(np.linalg.norm(encoder.scene.means - encoder.weights.view_centre, axis=1)))
         start = encoder.scene.select(encoder.rows(slope * schedule.prune_bits * schedule.first_share / PRUNE_BITS))
         self.student = Student(start, schedule.rates, self.distance, device)
+        self._masks = Masks(len(start), schedule.mask_rate, device) if schedule.mask_rate else None
         self.iteration = 0
         self._bits: BitModel | None = None
         self._rate: dict[str, Tensor] = {}
@@ -139,13 +143,21 @@ class Distiller:
         """Weighs every Gaussian, drops the least, and has the rest coded, so that their bits are known."""
         s, share = self.schedule, self.iteration / self.schedule.iterations
         self._good = self._sound()
+        if self._masks is not None:
+            self._masks.load(self._masks.state())  # what a run that goes on from here knows
         coder = self.encoder.of_student(self.student.scene())
         if 0 < share <= s.prune_until:
             ramp = s.first_share + (1 - s.first_share) * min(1.0, (self.iteration + self.review_every) / (s.prune_until * s.iterations))
-            stays = coder.weights.energy > self.slope * s.prune_bits * ramp
+            if self._masks is None:
+                stays = coder.weights.energy > self.slope * s.prune_bits * ramp
+            else:
+                stays = self._masks.open.cpu().numpy()
             if stays.any() and not stays.all():
                 rows = np.flatnonzero(stays)
-                self.student.keep(torch.as_tensor(rows, device=self.student.device))
+                index = torch.as_tensor(rows, device=self.student.device)
+                self.student.keep(index)
+                if self._masks is not None:
+                    self._masks.keep(index)
                 coder = coder.selected(rows)
         self._coder = coder
         self._code()
@@ -178,21 +190,31 @@ class Distiller:
         seen = {name: t + self._noise[name] if name in self._noise else t for name, t in student.tensors.items()}
         if self._noise:
             seen["sh_rest"] = self._bits.harmonics.rounded(student.tensors["sh_rest"])
+        masks = self._masks if self.iteration < s.prune_until * s.iterations else None
+        if masks is not None:
+            seen["opacity_logits"], seen["log_scales"] = masks.applied(seen["opacity_logits"], seen["log_scales"])
         loss = self.views.error(seen, self.views.draw(), student.antialiased)
         loss.backward()
         if self.iteration % s.rate_every == 0 or not self._rate:
             self._rate = self._bits.gradients(student.tensors)
         student.add_gradients(self._rate, self.slope)
+        if masks is not None:
+            masks.step(self._bits.counted, self.slope)
         student.step(s.decay ** (self.iteration / s.iterations))
         found = float(loss.detach())
         self._error = found if math.isnan(self._error) else self._error + 0.05 * (found - self._error)
 
     def state(self) -> dict:
         """What `load` takes. Complete at a review only: what a review finds out is not in it."""
-        return {"iteration": self.iteration, "student": self.student.state(), "views": self.views.state(), "error": self._error}
+        return {
+            "iteration": self.iteration, "student": self.student.state(), "views": self.views.state(), "error": self._error,
+            "masks": self._masks and self._masks.state(),
+        }  # fmt: skip
 
     def load(self, state: dict) -> None:
         """Goes on from the `state` of a distiller of the same scene, slope and schedule."""
         self.iteration, self._error = state["iteration"], state["error"]
         self.student.load(state["student"])
         self.views.load(state["views"])
+        if self._masks is not None:
+            self._masks.load(state["masks"])

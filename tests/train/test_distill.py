@@ -17,6 +17,7 @@ from gscompress.encoder import Encoder  # noqa: E402
 from gscompress.rate import search  # noqa: E402
 from gscompress.scene import Scene  # noqa: E402
 from gscompress.train.distill import Distiller, Diverged, Schedule, State  # noqa: E402
+from gscompress.train.masks import Masks  # noqa: E402
 from gscompress.train.rounding import Rounder  # noqa: E402
 from gscompress.train.student import GROUPS, Rates  # noqa: E402
 from gscompress.train.targets import renders  # noqa: E402
@@ -56,14 +57,49 @@ def test_fewer_gaussians_look_better_than_the_best_of_the_teacher():
     assert size == pytest.approx(rounder.size(slope), rel=0.03)
 
 
-def test_a_killed_run_resumes_to_the_same_result():
-    whole, kept = distiller(), []
+@pytest.mark.parametrize("mask_rate", [0.0, 0.3])
+def test_a_killed_run_resumes_to_the_same_result(mask_rate: float):
+    whole, kept = distiller(mask_rate=mask_rate), []
     wanted = whole.run(keep=kept.append)
     assert [state["iteration"] for state in kept] == [0, 10, 20, 30, 40, 50]
-    second = distiller()
+    second = distiller(mask_rate=mask_rate)
     second.load(kept[3])
     for a, b in zip(arrays(second.run()), arrays(wanted), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_masks_close_what_is_not_worth_its_bits():
+    trainer, seen = distiller(iterations=120, mask_rate=0.5, first_share=1e-6), []
+    student = trainer.run(seen.append)
+    assert 0.1 * seen[0].splats < len(student) < 0.9 * seen[0].splats
+    scene = opened()[0].scene
+    hidden = 1 / (1 + np.exp(-scene.opacity_logits)) < 0.2
+    kept = 1 / (1 + np.exp(-student.opacity_logits)) < 0.2
+    assert kept.mean() < hidden.mean()  # what is hardly seen goes first
+
+
+def test_masks_are_straight_through():
+    masks = Masks(3, 0.1, "cpu")
+    with torch.no_grad():
+        masks.logits.copy_(torch.tensor([1.0, -6.0, 0.0]))
+    assert masks.open.tolist() == [True, False, True]
+    opacity_logits, log_scales = torch.tensor([0.5, 0.5, 2.0], requires_grad=True), torch.zeros(3, 3)
+    drawn, scales = masks.applied(opacity_logits, log_scales)
+    np.testing.assert_allclose(torch.sigmoid(drawn).detach(), [torch.sigmoid(torch.tensor(0.5)), 0, torch.sigmoid(torch.tensor(2.0))], atol=1e-6)
+    assert not scales.any()
+    (torch.sigmoid(drawn)[[0, 2]].sum() + 2 * scales[0].sum()).backward()
+    soft = torch.sigmoid(masks.logits.detach())
+    own = torch.sigmoid(opacity_logits.detach()) * soft * (1 - soft)  # d (o m) / d logit, all others being as they are
+    expected = [own[0] + 6 * (1 - soft[0]), 0, own[2]]
+    assert masks.logits.grad is not None
+    np.testing.assert_allclose(masks.logits.grad, expected, rtol=1e-5)
+    before = masks.logits.detach().clone()
+    masks.logits.grad = None
+    masks.step(torch.tensor([10.0, 10.0, 0.0]), 0.5)  # nothing but the price
+    moved = masks.logits.detach() - before
+    assert moved[0] < 0
+    assert moved[1] < 0
+    assert moved[2] == 0
 
 
 def test_a_loss_that_is_no_number_stops_with_the_last_good_scene():

@@ -17,12 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..draft import BLUR_SIGMA, Draft
 from ..encoder import Encoder
 from ..errors import GSCompressError
 from ..model.weights import PRUNE_BITS
 from ..scene import Scene
 from .bits import BitModel
 from .lattice import aligned
+from .shapes import ShapeOptions, ShapeQuantiser
 from .student import Rates, Student, tensors_of
 from .views import Views
 
@@ -42,6 +44,9 @@ class Schedule:
         rate_every: iterations for which one gradient of the bits is used.
         decay: learning rates at the end over those at the start.
         rates: learning rates.
+        codebooks_from: share of the iterations after which scales and rotations are rendered as sums of codewords, which are
+            trained along with their rate; 1 for never. No file can hold them yet: tools/bench/results/residual_vq.md says why.
+        shapes: of these codebooks.
     """
 
     iterations: int = 2000
@@ -54,6 +59,8 @@ class Schedule:
     rate_every: int = 4
     decay: float = 0.03
     rates: Rates = field(default_factory=Rates)
+    codebooks_from: float = 1.0
+    shapes: ShapeOptions = field(default_factory=ShapeOptions)
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,9 @@ class Distiller:
         slope: lambda, distortion per bit, as for `Encoder.encode`.
         schedule: how long and how.
         device: "cuda" trains with gsplat.
+
+    Attributes:
+        shapes: codebooks of the student's scales and rotations, None before `Schedule.codebooks_from`.
     """
 
     def __init__(self, encoder: Encoder, slope: float, schedule: Schedule, device: str = "cpu"):
@@ -99,6 +109,8 @@ class Distiller:
         self._coder: Encoder | None = None
         self._good: Scene | None = None
         self._size_bytes, self._error = 0, math.nan
+        self.shapes: ShapeQuantiser | None = None
+        self._resumed_shapes: dict | None = None
 
     @property
     def review_every(self) -> int:
@@ -161,6 +173,23 @@ class Distiller:
             left = tensors_of(aligned(scene, file.decode(), file.order), self.student.device)
             self._noise = {name: left[name] - own.detach() for name, own in self.student.tensors.items() if name != "sh_rest"}
         self._size_bytes = int(run.bits.sum() / 8)
+        if self.iteration >= self.schedule.codebooks_from * self.schedule.iterations:
+            self._choose_codewords(draft)
+
+    def _choose_codewords(self, draft: Draft) -> None:
+        """Starts the codebooks, or chooses codewords anew; `draft` tells what errors cost."""
+        rank = np.argsort(draft.layout.order)
+        blur = np.log2(BLUR_SIGMA * draft.blur.at(draft.splats.means))
+        arrays = (draft.ratios[:, 0].astype(np.float32), draft.classes[:, 0].astype(np.int64), blur.astype(np.float32))
+        known = [torch.as_tensor(array[rank], device=self.student.device) for array in arrays]
+        if self.shapes is not None and len(self.shapes) == len(self.student):
+            self.shapes.describe(*known)
+        else:
+            self.shapes = ShapeQuantiser(self.schedule.shapes, self.student.tensors, *known)
+            if self._resumed_shapes is not None and self._resumed_shapes["splats"] == len(self.student):
+                self.shapes.load(self._resumed_shapes)
+        self._resumed_shapes = None
+        self.shapes.assign(self.student.tensors)
 
     def _sound(self) -> Scene:
         """The student, if all of it is finite."""
@@ -177,21 +206,33 @@ class Distiller:
         seen = {name: t + self._noise[name] if name in self._noise else t for name, t in student.tensors.items()}
         if self._noise:
             seen["sh_rest"] = self._bits.harmonics.rounded(student.tensors["sh_rest"])
+        if self.shapes is not None:
+            seen |= self.shapes.seen(student.tensors)
         loss = self.views.error(seen, self.views.draw(), student.antialiased)
         loss.backward()
         if self.iteration % s.rate_every == 0 or not self._rate:
             self._rate = self._bits.gradients(student.tensors)
+            if self.shapes is not None:
+                self._rate |= self.shapes.gradients(student.tensors, self.slope * s.rate_every)
         student.add_gradients(self._rate, self.slope)
-        student.step(s.decay ** (self.iteration / s.iterations))
+        decay = s.decay ** (self.iteration / s.iterations)
+        student.step(decay)
+        if self.shapes is not None:
+            self.shapes.step(decay)
         found = float(loss.detach())
         self._error = found if math.isnan(self._error) else self._error + 0.05 * (found - self._error)
 
     def state(self) -> dict:
         """What `load` takes. Complete at a review only: what a review finds out is not in it."""
-        return {"iteration": self.iteration, "student": self.student.state(), "views": self.views.state(), "error": self._error}
+        shapes = self.shapes.state() if self.shapes is not None else None
+        return {
+            "iteration": self.iteration, "student": self.student.state(), "views": self.views.state(), "error": self._error,
+            "shapes": shapes,
+        }  # fmt: skip
 
     def load(self, state: dict) -> None:
         """Goes on from the `state` of a distiller of the same scene, slope and schedule."""
         self.iteration, self._error = state["iteration"], state["error"]
         self.student.load(state["student"])
         self.views.load(state["views"])
+        self._resumed_shapes = state.get("shapes")

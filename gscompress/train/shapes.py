@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -121,10 +122,10 @@ class ShapeQuantiser:
     def state(self) -> dict:
         """What `load` takes."""
         books = {name: t.detach().cpu().clone() for name, t in self.books.state_dict().items()}
-        return {"books": books, "adam": self._optimizer.state_dict()}
+        return {"splats": len(self), "books": books, "adam": deepcopy(self._optimizer.state_dict())}
 
     def load(self, state: dict) -> None:
-        """Goes on from the `state` of a quantiser of the same options."""
+        """Goes on from the `state` of a quantiser of the same options and as many Gaussians."""
         self.books.load_state_dict(state["books"])
         self._optimizer.load_state_dict(state["adam"])
 

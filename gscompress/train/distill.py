@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..draft import BLUR_SIGMA, Draft
 from ..encoder import Encoder
 from ..errors import GSCompressError
 from ..model.weights import PRUNE_BITS
@@ -24,6 +25,7 @@ from ..scene import Scene
 from .bits import BitModel
 from .lattice import aligned
 from .masks import Masks
+from .shapes import ShapeOptions, ShapeQuantiser
 from .student import Rates, Student, tensors_of
 from .targets import Targets
 from .views import Views
@@ -45,6 +47,9 @@ class Schedule:
         decay: learning rates at the end over those at the start.
         mask_rate: learning rate of masks that decide in place of the weighing who goes (masks.py); 0 for none, which measured better.
         rates: learning rates.
+        codebooks_from: share of the iterations after which scales and rotations are rendered as sums of codewords, which are
+            trained along with their rate; 1 for never. No file can hold them yet: tools/bench/results/residual_vq.md says why.
+        shapes: of these codebooks.
     """
 
     iterations: int = 2000
@@ -58,6 +63,8 @@ class Schedule:
     decay: float = 0.03
     mask_rate: float = 0.0
     rates: Rates = field(default_factory=Rates)
+    codebooks_from: float = 1.0
+    shapes: ShapeOptions = field(default_factory=ShapeOptions)
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,9 @@ class Distiller:
         slope: lambda, distortion per bit, as for `Encoder.encode`.
         schedule: how long and how.
         device: "cuda" trains with gsplat.
+
+    Attributes:
+        shapes: codebooks of the student's scales and rotations, None before `Schedule.codebooks_from`.
     """
 
     def __init__(self, encoder: Encoder, targets: Targets, slope: float, schedule: Schedule, device: str = "cpu"):
@@ -104,6 +114,8 @@ class Distiller:
         self._coder: Encoder | None = None
         self._good: Scene | None = None
         self._size_bytes, self._error = 0, math.nan
+        self.shapes: ShapeQuantiser | None = None
+        self._resumed_shapes: dict | None = None
 
     @property
     def review_every(self) -> int:
@@ -174,6 +186,23 @@ class Distiller:
             left = tensors_of(aligned(scene, file.decode(), file.order), self.student.device)
             self._noise = {name: left[name] - own.detach() for name, own in self.student.tensors.items() if name != "sh_rest"}
         self._size_bytes = int(run.bits.sum() / 8)
+        if self.iteration >= self.schedule.codebooks_from * self.schedule.iterations:
+            self._choose_codewords(draft)
+
+    def _choose_codewords(self, draft: Draft) -> None:
+        """Starts the codebooks, or chooses codewords anew; `draft` tells what errors cost."""
+        rank = np.argsort(draft.layout.order)
+        blur = np.log2(BLUR_SIGMA * draft.blur.at(draft.splats.means))
+        arrays = (draft.ratios[:, 0].astype(np.float32), draft.classes[:, 0].astype(np.int64), blur.astype(np.float32))
+        known = [torch.as_tensor(array[rank], device=self.student.device) for array in arrays]
+        if self.shapes is not None and len(self.shapes) == len(self.student):
+            self.shapes.describe(*known)
+        else:
+            self.shapes = ShapeQuantiser(self.schedule.shapes, self.student.tensors, *known)
+            if self._resumed_shapes is not None and self._resumed_shapes["splats"] == len(self.student):
+                self.shapes.load(self._resumed_shapes)
+        self._resumed_shapes = None
+        self.shapes.assign(self.student.tensors)
 
     def _sound(self) -> Scene:
         """The student, if all of it is finite."""
@@ -193,22 +222,30 @@ class Distiller:
         masks = self._masks if self.iteration < s.prune_until * s.iterations else None
         if masks is not None:
             seen["opacity_logits"], seen["log_scales"] = masks.applied(seen["opacity_logits"], seen["log_scales"])
+        if self.shapes is not None:
+            seen |= self.shapes.seen(student.tensors)
         loss = self.views.error(seen, self.views.draw(), student.antialiased)
         loss.backward()
         if self.iteration % s.rate_every == 0 or not self._rate:
             self._rate = self._bits.gradients(student.tensors)
+            if self.shapes is not None:
+                self._rate |= self.shapes.gradients(student.tensors, self.slope * s.rate_every)
         student.add_gradients(self._rate, self.slope)
         if masks is not None:
             masks.step(self._bits.counted, self.slope)
-        student.step(s.decay ** (self.iteration / s.iterations))
+        decay = s.decay ** (self.iteration / s.iterations)
+        student.step(decay)
+        if self.shapes is not None:
+            self.shapes.step(decay)
         found = float(loss.detach())
         self._error = found if math.isnan(self._error) else self._error + 0.05 * (found - self._error)
 
     def state(self) -> dict:
         """What `load` takes. Complete at a review only: what a review finds out is not in it."""
+        shapes = self.shapes.state() if self.shapes is not None else None
         return {
             "iteration": self.iteration, "student": self.student.state(), "views": self.views.state(), "error": self._error,
-            "masks": self._masks and self._masks.state(),
+            "masks": self._masks and self._masks.state(), "shapes": shapes,
         }  # fmt: skip
 
     def load(self, state: dict) -> None:
@@ -218,3 +255,4 @@ class Distiller:
         self.views.load(state["views"])
         if self._masks is not None:
             self._masks.load(state["masks"])
+        self._resumed_shapes = state.get("shapes")

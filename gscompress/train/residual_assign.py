@@ -34,11 +34,12 @@ def assign(values: Tensor, metric: Tensor, words: Tensor, bits: Tensor, group: T
         int64 [N, S] and the costs [N]. Among equal costs the first beginning and the lowest index win.
     """
     _check(values, metric, words, bits, group, beam)
-    tensors = [t.detach().contiguous() for t in (values, metric, words, bits)]
+    values, metric, words, bits = (t.detach().contiguous() for t in (values, metric, words, bits))
     if values.is_cuda:
-        indices, costs = kernels().residual_assign(*(t.float() for t in tensors), group.int().contiguous(), beam)
+        floats = (t.float() for t in (values, metric, words, bits))
+        indices, costs = kernels().residual_assign(*floats, group.int().contiguous(), beam)
         return indices.long(), costs.to(values.dtype)
-    return assign_reference(*tensors, group, beam)
+    return assign_reference(values, metric, words, bits, group, beam)
 
 
 def assign_reference(

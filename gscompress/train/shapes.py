@@ -44,7 +44,11 @@ class ShapeQuantiser:
         tensors: the student's.
         weight: float [N], distortion of a squared relative error of each Gaussian's blending weight, over lambda.
         group: int64 [N], precision classes, below `GROUPS`.
-        log2_blur: float [N], what hides detail, world units.
+        log2_blur: float [N], log2 of what hides detail, world units.
+
+    Attributes:
+        indices: int64 [N, stages] of scales and of rotations.
+        groups: int64 [N] that their statistics are by.
     """
 
     def __init__(self, options: ShapeOptions, tensors: Mapping[str, Tensor], weight: Tensor, group: Tensor, log2_blur: Tensor):
@@ -62,6 +66,7 @@ class ShapeQuantiser:
         self.books = torch.nn.ModuleDict(dict(zip(("scales", "quats"), books, strict=True)))
         self._optimizer = torch.optim.Adam(self.books.parameters(), lr=o.learning_rate)
         self.indices: list[Tensor] = []
+        self.groups: list[Tensor] = []
         self.assign(tensors)
 
     def __len__(self) -> int:
@@ -84,11 +89,12 @@ class ShapeQuantiser:
     @torch.no_grad()
     def assign(self, tensors: Mapping[str, Tensor]) -> None:
         """Chooses codewords anew, by distortion and bits, and counts them."""
-        self.indices = []
+        self.indices, self.groups = [], []
         for book, (values, metric, kind) in zip((self.scales, self.quats), self._vectors(tensors), strict=True):
             index = book.assign(values, metric, kind, self.options.rate, self.options.beam)
             book.count(index, kind)
             self.indices.append(index)
+            self.groups.append(kind)
 
     def seen(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """`log_scales` and `quats` as a file of codewords would have them; gradients go to the tensors and the codewords."""

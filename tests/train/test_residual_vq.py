@@ -19,7 +19,11 @@ from gscompress.train.residual_vq import ResidualCodebooks  # noqa: E402
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
-def case(metric: str, n: int = 40, width: int = 3, stages: int = 3, codes: int = 4, groups: int = 2, seed: int = 0, dtype=torch.float64) -> list[Tensor]:
+Given = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+"""values, metric, words, bits, group"""
+
+
+def case(metric: str, n: int = 40, width: int = 3, stages: int = 3, codes: int = 4, groups: int = 2, seed: int = 0, dtype=torch.float64) -> Given:
     """values, metric, words, bits, group; later stages are finer."""
     rng = np.random.default_rng(seed)
     factor = rng.normal(size=(n, width, width))
@@ -27,7 +31,7 @@ def case(metric: str, n: int = 40, width: int = 3, stages: int = 3, codes: int =
     words = rng.normal(size=(stages, codes, width)) * 0.6 ** np.arange(stages)[:, None, None]
     bits = rng.uniform(0, 6, (groups, stages, codes))
     floats = [torch.tensor(a, dtype=dtype) for a in (rng.normal(size=(n, width)), found, words, bits)]
-    return [*floats, torch.tensor(rng.integers(0, groups, n))]
+    return floats[0], floats[1], floats[2], floats[3], torch.tensor(rng.integers(0, groups, n))
 
 
 def cost(indices: Tensor, values: Tensor, metric: Tensor, words: Tensor, bits: Tensor, group: Tensor) -> Tensor:
@@ -84,17 +88,18 @@ def test_the_first_of_equals_wins_and_blocks_change_nothing(monkeypatch: pytest.
     assert assign(values[:0], metric[:0], words, bits, group[:0])[0].shape == (0, 3)
 
 
-def whole(given: list[Tensor], dtype=torch.float32) -> list[Tensor]:
+def whole(given: Given) -> Given:
     """The case in small integers: sums of their products are exact whatever their order, and there are many ties."""
-    return [*((2 * t).round().to(dtype) for t in given[:4]), given[4]]
+    values, metric, words, bits, group = given
+    return (2 * values).round().float(), (2 * metric).round().float(), (2 * words).round().float(), (2 * bits).round().float(), group
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda g: [g[0], g[1][:3], *g[2:]], r"metric \[40\]"),
-        (lambda g: [g[0], g[1], g[2][:, :, :2], *g[3:]], r"words \[S, C, 3\]"),
-        (lambda g: [*g[:3], g[3][:, :2], g[4]], r"bits: expected \[G, 3, 4\]"),
+        (lambda g: (g[0], g[1][:3], *g[2:]), r"metric \[40\]"),
+        (lambda g: (g[0], g[1], g[2][:, :, :2], *g[3:]), r"words \[S, C, 3\]"),
+        (lambda g: (*g[:3], g[3][:, :2], g[4]), r"bits: expected \[G, 3, 4\]"),
     ],
 )
 def test_shapes_are_checked(change: Callable, message: str):
@@ -102,6 +107,11 @@ def test_shapes_are_checked(change: Callable, message: str):
         assign(*change(case("weight")))
     with pytest.raises(ValueError, match="beam: expected at least 1, found 0"):
         assign(*case("weight"), beam=0)
+
+
+def on_device(given: Given) -> Given:
+    values, metric, words, bits, group = given
+    return values.cuda(), metric.cuda(), words.cuda(), bits.cuda(), group.cuda()
 
 
 @pytest.mark.cuda
@@ -113,17 +123,17 @@ def test_the_kernel_is_the_reference(metric: str, width: int, codes: int, beam: 
     for n in (0, 1, 1001):
         given = whole(case(metric, n=n, width=width, codes=codes, groups=3))
         wanted, wanted_costs = assign_reference(*given, beam)
-        found, costs = assign(*(t.cuda() for t in given), beam=beam)
+        found, costs = assign(*on_device(given), beam=beam)
         torch.testing.assert_close(found.cpu(), wanted, rtol=0, atol=0)
         torch.testing.assert_close(costs.cpu(), wanted_costs, rtol=0, atol=0)
     given = case(metric, n=5000, width=width, codes=codes, groups=3, dtype=torch.float32)
     wanted, wanted_costs = assign_reference(*given, beam)
-    found, costs = assign(*(t.cuda() for t in given), beam=beam)
+    found, costs = assign(*on_device(given), beam=beam)
     assert (found.cpu() == wanted).all(1).float().mean() > 0.999  # but for ties within rounding
     torch.testing.assert_close(costs.cpu(), wanted_costs, rtol=1e-3, atol=1e-3)
 
 
-def books(stops: bool = True, groups: int = 2, **sizes) -> tuple[ResidualCodebooks, list[Tensor], Tensor]:
+def books(stops: bool = True, groups: int = 2, **sizes) -> tuple[ResidualCodebooks, Given, Tensor]:
     """Codebooks with counted bits, the case they are of, and its indices."""
     given = case("matrix", **sizes)
     made = ResidualCodebooks(given[2], stops, groups)

@@ -15,8 +15,8 @@ from training_for_tests import open_encoder, teacher  # noqa: E402
 from gscompress.model.canonical import rotation_matrices  # noqa: E402
 from gscompress.train.distill import Distiller, Schedule  # noqa: E402
 from gscompress.train.shape_space import Canonical, product, rotation_metric  # noqa: E402
-from gscompress.train.targets import renders  # noqa: E402
 from gscompress.train.shapes import ShapeOptions  # noqa: E402
+from gscompress.train.targets import renders  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

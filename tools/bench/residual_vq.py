@@ -129,11 +129,16 @@ class Case:
         return neighbours(self.draft.codes, self.blocks)
 
     def psnr(self, scene: Scene) -> float:
-        """dB of the squared error over all views, each with its importance."""
-        m = self.encoder.measured
-        errors = (np.square(render_view(scene, c).image - i, dtype=np.float64).sum() for c, i in zip(m.cameras, m.images, strict=True))
-        total = sum(w * e for w, e in zip(m.importance, errors, strict=True))
-        return float(-10 * np.log10(total / m.weights.samples))
+        """See `psnr_of`."""
+        return psnr_of(self.encoder, scene)
+
+
+def psnr_of(encoder: Encoder, scene: Scene) -> float:
+    """dB of the squared error over all views of an encoder, each with its importance."""
+    m = encoder.measured
+    errors = (np.square(render_view(scene, c).image - i, dtype=np.float64).sum() for c, i in zip(m.cameras, m.images, strict=True))
+    total = sum(w * e for w, e in zip(m.importance, errors, strict=True))
+    return float(-10 * np.log10(total / m.weights.samples))
 
 
 def own_curve(case: Case, part: str, draft: Draft) -> list[dict]:

@@ -25,6 +25,7 @@ from gscompress.encoder import Encoder, plan
 from gscompress.scene import Scene
 from gscompress.train.distill import Distiller, Schedule
 from gscompress.train.shapes import ShapeOptions, ShapeQuantiser
+from gscompress.train.targets import renders
 from scenes import cameras_of, load_scene
 
 SIZES = ((6, 64), (6, 16))
@@ -58,7 +59,7 @@ def runs(encoder: Encoder, slope: float, iterations: int, late: float) -> Iterat
     for stages, codes in SIZES:
         variants.append((f"{stages} x {codes}", replace(plain, codebooks_from=late, shapes=ShapeOptions(stages, codes))))
     for name, schedule in variants:
-        trainer = Distiller(encoder, slope, schedule)
+        trainer = Distiller(encoder, renders(encoder), slope, schedule)
         student = trainer.run()
         decoded, bits, draft = coded(encoder, student, slope)
         total = float(bits.sum())

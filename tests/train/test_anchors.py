@@ -45,6 +45,17 @@ def test_the_forward_pass_is_that_of_the_integers(scale: float):
         assert float((rough - found[2:]).abs().mean()) < 0.05 * float(rough.abs().mean())
 
 
+def test_large_biases_leave_room_for_themselves():
+    made = network(scale=1e-6)
+    with torch.no_grad():
+        made.layers[1].bias[0], made.layers[1].bias[1] = 100.0, -120.0  # pyright: ignore[reportIndexIssue]
+    last = made.export().layers[-1]
+    assert np.abs(last.bias).max() < 1 << 30
+    found = made(torch.zeros(1, 5), True)[0].detach()
+    assert found[0] == pytest.approx(100, abs=0.01)
+    assert found[1] == pytest.approx(-120, abs=0.01)
+
+
 def test_rounding_is_straight_through():
     x = torch.randint(-500, 500, (20, 5)) / ONE
     gradients = []

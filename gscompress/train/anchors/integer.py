@@ -47,14 +47,20 @@ class IntegerLinear(nn.Module):
         self.register_buffer("centre", torch.zeros(inputs) if centre is None else centre)
 
     def integers(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Weights, bias and shift as float tensors of whole numbers: [out, in], [out], [out]."""
+        """Weights, bias and shift as float64 tensors of whole numbers: [out, in], [out], [out].
+
+        The shift is as large as weights and bias allow.
+        """
         with torch.no_grad():
-            largest = self.weight.abs().amax(1).clamp(min=1e-9)
-            shift = torch.floor(torch.log2(MOST_WEIGHT / largest)).clamp(0, MOST_SHIFT)
-            weight = torch.round(self.weight * torch.exp2(shift)[:, None]).clamp(-MOST_WEIGHT, MOST_WEIGHT)
-            own = self.bias - (weight.double() / torch.exp2(shift)[:, None]) @ self.centre.double()
+            exact = self.weight.double()
+            largest = exact.abs().amax(1).clamp(min=1e-9)
+            reach = ONE * (self.bias.double() - exact @ self.centre.double()).abs().clamp(min=1e-9) + ONE
+            room = torch.minimum(MOST_WEIGHT / largest, MOST_BIAS / reach)
+            shift = torch.floor(torch.log2(room)).clamp(0, MOST_SHIFT)
+            weight = torch.round(exact * torch.exp2(shift)[:, None]).clamp(-MOST_WEIGHT, MOST_WEIGHT)
+            own = self.bias.double() - (weight / torch.exp2(shift)[:, None]) @ self.centre.double()
             bias = torch.round(own * ONE * torch.exp2(shift)).clamp(-MOST_BIAS, MOST_BIAS)
-        return weight, bias.float(), shift
+        return weight, bias, shift
 
     def forward(self, x: Tensor, exact: bool) -> Tensor:
         """[N, out] of [N, in], both in units of 1; `exact` as the integers have it."""
@@ -62,8 +68,8 @@ class IntegerLinear(nn.Module):
         if exact:
             weight, bias, shift = self.integers()
             with torch.no_grad():
-                total = torch.round(x.double() * ONE) @ weight.double().T + bias.double()
-                rounded = torch.floor((total + torch.floor(torch.exp2(shift - 1).double())) * torch.exp2(-shift).double())
+                total = torch.round(x.double() * ONE) @ weight.T + bias
+                rounded = torch.floor((total + torch.floor(torch.exp2(shift - 1))) * torch.exp2(-shift))
                 rounded = rounded.clamp(-LIMIT, LIMIT).float() / ONE
             out = straight(out, rounded)
         return out if self.last else torch.relu(out)

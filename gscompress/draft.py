@@ -28,6 +28,12 @@ BLUR_SIGMA = 0.8
 COLOR_CLASS_WEIGHT = 0.955
 """Centres the colour classes on their steps."""
 
+THIN_BITS = 0.15
+"""Distortion, in bits' worth, for which an axis may be made thicker than it is: four bits a splat were spent on how thin it is, which
+nobody sees (tools/bench/results/residual_vq.md)."""
+THICKEST = -2.0
+"""log2 of the thickest that it is made, over the blur."""
+
 MAX_VOXELS = 1 << 26
 
 
@@ -105,8 +111,8 @@ class Draft:
         arranged = layout(codes, classes[:, 0])
         o = arranged.order
         blur = fit_blur(means, weights.footprint, weights.energy, weights.view_centre)
-        splats = canonical(scene.select(rows[o]))
         ratios = np.stack([weights.energy, weights.color], axis=1)[o] / slope
+        splats = _thickened(canonical(scene.select(rows[o])), blur, ratios[:, 0])
         basis = fit_basis(splats.sh_rest, ratios[:, 1])
         coefficients = to_basis(splats.sh_rest, basis)
         certain = ratios[:, 0] / (1 + ratios[:, 0])
@@ -180,3 +186,24 @@ class Draft:
                 for block in range(len(chunks)):
                     sections.append(Section(kind, block, layer, counts[block][layer], chunks[block][layer]))
         return Encoded(self.header(predictor, components), sections, rows[self.layout.order])
+
+
+def least_scales(blur: np.ndarray, ratios: np.ndarray) -> np.ndarray:
+    """float64 [N]: log2 of scales below which nothing is seen to change.
+
+    Under a blur b a scale s looks like sqrt(s^2 + b^2). Of 2^f b in place of nothing that is 2^(2 f) / 2 more, relatively, and
+    costs 3/4 of its square times the Gaussian's weight (model/weights.py).
+
+    Args:
+        blur: world units [N].
+        ratios: the Gaussians' weights over the slope, [N].
+    """
+    octaves = 0.25 * np.log2(THIN_BITS * 4 / 0.75 / np.maximum(ratios, 1e-9))
+    return np.log2(BLUR_SIGMA * blur) + np.minimum(octaves, THICKEST)
+
+
+def _thickened(splats: CanonicalSplats, blur: BlurModel, ratios: np.ndarray) -> CanonicalSplats:
+    """`splats` with no axis thinner than `least_scales`."""
+    values = splats.values.copy()
+    values[:, :3] = np.maximum(values[:, :3], least_scales(blur.at(splats.means), ratios)[:, None])
+    return replace(splats, values=values)

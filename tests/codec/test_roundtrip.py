@@ -12,7 +12,7 @@ import pytest
 from scenes_for_tests import random_scene
 
 import gscompress
-from gscompress import codec
+from gscompress import codec, draft
 from gscompress.bitstream.container import parse
 from gscompress.config import CompressOptions
 from gscompress.draft import Draft
@@ -47,6 +47,7 @@ def decoded_splats(monkeypatch: pytest.MonkeyPatch, data: bytes) -> tuple[Params
 @pytest.mark.parametrize(("n", "degree", "quality"), [(150, 0, 30), (150, 1, 70), (100, 0, 100)])
 def test_errors_are_within_the_steps(monkeypatch, n, degree, quality):
     """Rate-distortion optimisation takes one of the two symbols around a value, or the next one towards zero."""
+    monkeypatch.setattr(draft, "THIN_BITS", 1e-30)  # no axis is thickened
     scene = random_scene(n, degree, seed=3)
     encoder = Encoder.open(scene, plan("fast", n), None, lambda share: None)
     file = encoder.encode(encoder.slope(30 + 0.3 * quality), 0, lambda share: None)
@@ -76,6 +77,24 @@ def test_errors_are_within_the_steps(monkeypatch, n, degree, quality):
         if len(set(decoded.log_scales[i])) == 3 and (np.diff(decoded.log_scales[i]) < 0).all():
             across = np.linalg.norm(np.cross(found, wanted))
             assert across <= np.sqrt(2) * 2.0 ** -bits[i] + 1e-5
+
+
+def test_thin_axes_are_thickened_where_nobody_sees_it(monkeypatch):
+    scene = random_scene(300, 0, seed=4)
+    scene = Scene(scene.means, scene.quats, scene.log_scales - np.array([0, 0, 9], np.float32), scene.opacity_logits, scene.sh)
+    encoder = Encoder.open(scene, plan("fast", 300), None, lambda share: None)
+    slope = encoder.slope(45)
+    thick = encoder.encode(slope, 0, lambda share: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(draft, "THIN_BITS", 1e-30)
+        thin = encoder.encode(slope, 0, lambda share: None)
+    assert len(thick.pack({})) < 0.97 * len(thin.pack({}))
+    assert encoder.judge(thick).psnr > encoder.judge(thin).psnr - 0.5  # pyright: ignore[reportOptionalOperand]
+    assert thick.decode().log_scales.min(1).mean() > thin.decode().log_scales.min(1).mean() + 1
+    blur, ratios = np.ones(3), np.array([1e-9, 1e3, 1e6])
+    least = draft.least_scales(blur, ratios)
+    assert least[0] == draft.THICKEST + np.log2(draft.BLUR_SIGMA)
+    assert (np.diff(least) < 0).all()  # the more it weighs, the thinner it may be
 
 
 def test_counts_and_flags():

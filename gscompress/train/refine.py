@@ -155,7 +155,12 @@ def refine_scene(
         )  # fmt: skip
     except KeyboardInterrupt:  # no patience for rounding well
         file, stopped = targets.judge(rounder.file(slope, 0)), "interrupted"
-    file, trained = _smaller(encoder, targets, file, options, about)
+    try:
+        file, trained = _smaller(encoder, targets, file, options, about)
+    except KeyboardInterrupt:  # no patience for the closed form
+        if file is None:
+            raise
+        trained, stopped = True, "interrupted"
     assert file.psnr is not None
     return Refined(
         file.pack(about), len(scene), len(file.order), scene.sh_degree, slope * len(scene) / encoder.weights.samples, file.psnr,

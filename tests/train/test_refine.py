@@ -126,6 +126,16 @@ def test_control_c_while_rounding():
     assert len(gscompress.decompress(made.data)) == made.splats_out
 
 
+def test_control_c_while_the_closed_form_is_looked_for(monkeypatch: pytest.MonkeyPatch):
+    def press(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(refine, "search", press)
+    made = refine_scene(teacher(), RefineOptions(lambda_=5e-5, iterations=20), cameras())
+    assert made.stopped == "interrupted"
+    assert len(gscompress.decompress(made.data)) == made.splats_out
+
+
 def test_a_killed_run_goes_on(tmp_path: Path):
     scene, options = teacher(), RefineOptions(lambda_=5e-5, iterations=60)
     whole = refine_scene(scene, options, cameras())

@@ -1,6 +1,6 @@
 """`refine` beside the closed form: bytes at equal PSNR, ratio, iterations a second.
 
-    python tools/bench/refine.py --scenes bonsai human tile --lambdas 2e-5 5e-6 --scene-folder DIR -o tools/bench/results/refine.json
+    python tools/bench/refine.py --scenes bonsai human tile --lambdas 2e-5 5e-6 [--targets 40] --scene-folder DIR -o tools/bench/results/refine.json
     python tools/bench/refine.py --table tools/bench/results/refine.json > tools/bench/results/refine.md
 
 Every scene is refined with its camera file (made-up cameras where there is none) and measured on those views, as
@@ -28,13 +28,14 @@ from scenes import FLOATS_PER_SPLAT, cameras_of, load_scene
 CLOSED = Path(__file__).parent / "results" / "closed_form.json"
 
 
-def point(name: str, folder: Path, lambda_: float, iterations: int) -> dict:
-    """One refined file, measured."""
+def point(name: str, folder: Path, lambda_: float | None, target: float | None, iterations: int) -> dict:
+    """One refined file, measured; of a lambda, or with a target in dB."""
     scene, given = load_scene(folder, name), cameras_of(name)
-    made = refine_scene(scene, RefineOptions(lambda_=lambda_, iterations=iterations), given)
+    aim = RefineOptions(iterations=iterations, target_psnr=target) if lambda_ is None else RefineOptions(iterations=iterations, lambda_=lambda_)
+    made = refine_scene(scene, aim, given)
     score = compare_scenes(scene, decompress(made.data), given or synthesise(scene, DEFAULT_VIEWS))
     return {
-        "lambda": lambda_, "iterations": iterations, "bytes": len(made.data), "psnr": round(score.psnr, 3),
+        "lambda": float(f"{made.lambda_:.3g}"), "target_psnr": target, "iterations": iterations, "bytes": len(made.data), "psnr": round(score.psnr, 3),
         "psnr_worst": round(float(score.psnr_worst), 3), "ssim": round(score.ssim, 5), "splats_in": made.splats_in,
         "splats": made.splats_out, "training_s": round(made.seconds, 1), "trained": made.trained,
     }  # fmt: skip
@@ -57,17 +58,22 @@ def table(results: dict) -> str:
             beside = f"{p['bytes'] / other:.3f}" if other else "outside of its curve"
             ratio = 4 * FLOATS_PER_SPLAT * p["splats_in"] / p["bytes"]
             lines.append(
-                f"| {name} | {p['lambda']:g} | {p['iterations']} | {p['iterations'] / p['training_s']:.1f} | {p['splats_in']:,} → {p['splats']:,}"
+                f"| {name} | {p['lambda']:g}{_target(p)} | {p['iterations']} | {p['iterations'] / p['training_s']:.1f} | {p['splats_in']:,} → {p['splats']:,}"
                 f" | {p['bytes']:,} | {p['psnr']:.2f} dB | {ratio:.1f}× | {beside}{'' if p['trained'] else ' (the closed form itself)'} |"
             )
     return "\n".join(lines) + "\n"
+
+
+def _target(p: dict) -> str:
+    return f" (for {p['target_psnr']:g} dB)" if p.get("target_psnr") else ""
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenes", nargs="+", default=["bonsai", "human", "tile"])
-    parser.add_argument("--lambdas", nargs="+", type=float, default=[2e-5, 5e-6])
+    parser.add_argument("--lambdas", nargs="*", type=float, default=[2e-5, 5e-6])
+    parser.add_argument("--targets", nargs="*", type=float, default=[], help="dB; where there is one, lambda is sought")
     parser.add_argument("--iterations", type=int, default=2000)
     parser.add_argument("--scene-folder", type=Path)
     parser.add_argument("-o", "--output", type=Path)
@@ -79,10 +85,10 @@ def main() -> None:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "two CPU cores"
     results = json.loads(args.output.read_text()) if args.output.exists() else {"version": VERSION, "device": device, "scenes": {}}
     for name in args.scenes:
-        for lambda_ in args.lambdas:
-            found = point(name, args.scene_folder, lambda_, args.iterations)
+        for lambda_, target in [*((lambda_, None) for lambda_ in args.lambdas), *((None, target) for target in args.targets)]:
+            found = point(name, args.scene_folder, lambda_, target, args.iterations)
             print(name, found, file=sys.stderr, flush=True)
-            kept = [p for p in results["scenes"].get(name, []) if p["lambda"] != lambda_]
+            kept = [p for p in results["scenes"].get(name, []) if any(p.get(key) != found[key] for key in ("lambda", "target_psnr", "iterations"))]
             results["scenes"][name] = sorted([*kept, found], key=lambda p: -p["lambda"])
             args.output.write_text(json.dumps(results, indent=1) + "\n")
 

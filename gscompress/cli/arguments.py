@@ -26,8 +26,14 @@ CAMERAS_HELP = "cameras.json, transforms.json or COLMAP folder (lens distortion 
 
 def add_file(parser: argparse.ArgumentParser, *flags: str, help: str, metavar: str | None = None) -> None:
     """Adds an argument that names a file, which a shell then completes."""
-    argument = parser.add_argument(*flags, type=Path, help=help, metavar=metavar)
+    argument = parser.add_argument(*flags, type=_path, help=help, metavar=metavar)
     argument.complete = shtab.FILE  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _path(text: str) -> Path:
+    if not text:  # Path("") is the current folder, which nobody means
+        raise argparse.ArgumentTypeError("expected a name, found nothing")
+    return Path(text)
 
 
 def add_json(parser: argparse.ArgumentParser, keys: str) -> None:

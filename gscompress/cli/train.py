@@ -144,8 +144,11 @@ def _check_outputs(args: argparse.Namespace, output: Path, log: Path, checkpoint
     check_output(output, args.data, args.overwrite)
     if checkpoint.exists() and not (args.resume or args.overwrite):
         raise OutputError(f"{checkpoint}: is of an unfinished run; --resume goes on with it, --overwrite begins anew")
-    check_output(log, args.data, args.overwrite or args.resume)
-    check_output(rescue, args.data, args.overwrite or str(rescue.absolute()) == rescued)
+    for path, what in ((log, "its log"), (rescue, "the scene as it was trained, should it end early")):
+        try:
+            check_output(path, args.data, args.overwrite or (args.resume if path == log else str(rescue.absolute()) == rescued))
+        except OutputError as error:
+            raise OutputError(f"{error} (training writes {what} there; -o names another place)") from None
 
 
 def _given(args: argparse.Namespace, names: list[str], before: dict[str, Any] | None) -> dict[str, Any]:

@@ -37,6 +37,10 @@ OCTAVES_PER_SIZE_OCTAVE = 4.5
 SIZE_SLACK, REFINED_PSNR_SLACK = 0.01, 0.2
 GAIN = 0.62
 """A refined file's size over the closed form's, about."""
+LEAST_GAIN = 0.4
+"""The same, of the smallest files there are, at the least."""
+EASY_PSNR = 50.0
+"""dB that every scene's file can have against the scene itself."""
 TRAINING_SHARE = 0.6
 """Of the minutes that the user gave; rounding and the closed form take the rest."""
 PROBES, SLOWDOWN = 7, 1.0
@@ -111,12 +115,13 @@ def refine_scene(
         cameras = [p.camera for p in photographs.train]
     encoder = Encoder.open(scene, plan("normal", len(scene)), cameras, lambda share: None)
     targets = renders(encoder) if photographs is None else photographed(encoder, photographs)
+    _reachable(encoder, options, targets)
     slope = _slope(encoder, options, targets)
     start = time.perf_counter()
     state = read_checkpoint(checkpoint, KIND) if resume and checkpoint is not None else None
     iterations, deadline = options.iterations, math.inf
     if options.minutes is not None:
-        deadline = start + TRAINING_SHARE * 60 * options.minutes
+        deadline = start + TRAINING_SHARE * 60 * options.minutes - (state.get("seconds", 0.0) if state else 0.0)
         iterations = state.get("iterations", 1) if state else _affordable(encoder, targets, device, deadline)
     schedule = Schedule(iterations=iterations)
     trainer = Distiller(encoder, targets, slope, schedule, device)
@@ -125,7 +130,7 @@ def refine_scene(
         if state.get("stamp") != stamp:
             raise InputError(f"{checkpoint}: expected a checkpoint of this scene, options and cameras, found another's; remove it to start anew")
         trainer.load(state)
-    stopped = None
+    before, stopped = state.get("seconds", 0.0) if state else 0.0, None
 
     def tell(state: State) -> None:
         progress("training", state)
@@ -134,7 +139,8 @@ def refine_scene(
 
     def keep(state: dict) -> None:
         if checkpoint is not None:
-            write_checkpoint(checkpoint, KIND, {"stamp": stamp, "iterations": iterations, **state})
+            spent = time.perf_counter() - start + before
+            write_checkpoint(checkpoint, KIND, {"stamp": stamp, "iterations": iterations, "seconds": spent, **state})
 
     try:
         student = trainer.run(tell, keep)
@@ -166,6 +172,20 @@ def refine_scene(
         file.pack(about), len(scene), len(file.order), scene.sh_degree, slope * len(scene) / encoder.weights.samples, file.psnr,
         trainer.iteration, seconds, trained, stopped,
     )  # fmt: skip
+
+
+def _reachable(encoder: Encoder, options: RefineOptions, targets: Targets) -> None:
+    """Refuses, before any training, a target that is far out of reach.
+
+    Raises:
+        InputError: says what could be reached.
+    """
+    if options.target_size is not None:
+        smallest = len(encoder.encode(encoder.slope(PSNR_RANGE[0]), 0, lambda share: None).pack({}))
+        if options.target_size < LEAST_GAIN * smallest:
+            raise InputError(f"target_size: expected {round(LEAST_GAIN * smallest)} bytes or more for this scene, found {options.target_size}")
+    elif options.target_psnr is not None and options.target_psnr > EASY_PSNR and not targets.photographs:
+        search(encoder, CompressOptions(quality=None, target_psnr=options.target_psnr), {}, lambda share: None)
 
 
 def _smaller(

@@ -65,3 +65,11 @@ def test_odd_names(run, shapes, tmp_path, gsz):
     assert outcome.code == 0
     assert outcome.json["splats"] == 630
     assert run("info", odd).code == 0
+
+
+@pytest.mark.parametrize("command", [["render", "x.ply", "-o", ""], ["compress", ""]])
+def test_an_empty_name(run, command):
+    """`-o ""`, of a variable that was not set, is not the current folder."""
+    outcome = run(*command)
+    assert outcome.code == 2
+    assert "expected a name, found nothing" in outcome.err

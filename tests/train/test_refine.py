@@ -55,6 +55,20 @@ def test_what_training_can_not_reach_the_closed_form_has_to():
     assert made.psnr >= 48
 
 
+def test_a_target_far_out_of_reach_is_refused_before_training(monkeypatch: pytest.MonkeyPatch):
+    def trained(stage: str, state: object) -> None:
+        pytest.fail("training began")
+
+    def search(*_: object) -> None:
+        raise InputError("target_psnr: expected at most 66.0 dB, the best of 9 tries, found 70")
+
+    with pytest.raises(InputError, match=r"target_size: expected .* found 60"):
+        refine_scene(teacher(300), RefineOptions(iterations=1000, target_size=60), cameras(), progress=trained)
+    monkeypatch.setattr(refine, "search", search)
+    with pytest.raises(InputError, match="target_psnr: expected at most 66"):
+        refine_scene(teacher(300), RefineOptions(iterations=1000, target_psnr=70), cameras(), progress=trained)
+
+
 def test_it_is_never_larger_than_the_closed_form():
     scene = teacher()
     made = refine_scene(scene, RefineOptions(lambda_=1e-5, iterations=3), cameras())

@@ -26,4 +26,7 @@ export const DEFAULTS: Settings = { mode: "first", shDegree: 3, budget: Infinity
 /** Brightness of a difference over its size. */
 export const DIFFERENCE_GAIN = 8;
 /** Milliseconds that either scene is shown in flicker mode. */
-export const FLICKER_MS = 500;
+const FLICKER_MS = 500;
+
+/** The slot that flicker mode shows. */
+export const shownNow = (): 0 | 1 => (Math.floor(performance.now() / FLICKER_MS) % 2 === 0 ? 0 : 1);

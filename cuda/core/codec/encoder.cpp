@@ -1,5 +1,7 @@
 #include "encoder.hpp"
 
+#include "parallel.hpp"
+
 namespace gsz {
 namespace {
 
@@ -59,7 +61,7 @@ void encode_anchors(const Params &p, int lowest_class, const BlockInput &block, 
 std::vector<EncodedBlock> encode_blocks(const Params &p, const std::vector<int> &lowest_class, const std::vector<BlockInput> &blocks, const EncodeInput &in, const AnchorInput *anchors, int threads, Statistics *stats) {
     std::vector<EncodedBlock> out(blocks.size());
     std::vector<Statistics> partial(stats ? blocks.size() : 0);
-    parallel(blocks.size(), threads, [&](size_t b) {
+    parallel_for(blocks.size(), threads, [&](size_t b) {
         Statistics *s = stats ? &partial[b] : nullptr;
         if (anchors) encode_anchors(p, lowest_class[0], blocks[b], in, *anchors, out[b], s);
         else encode_layers(p, lowest_class, blocks[b], in, out[b], s);

@@ -168,15 +168,30 @@ void read_networks(File &file, const uint8_t *data) {
             check_anchors(s, payload, *file.networks, "section " + std::to_string(&s - file.sections.data()));
         }
     }
-    auto stream = [&](const char *field, auto decode) {
-        try {
-            decode();
-        } catch (const Fault &f) {
-            fail(FormatFault::CORRUPT, field, "a sound stream", f.what());
-        }
-    };
-    if (networks) stream("networks", [&] { decode_networks(*file.networks, data + networks->offset + heads[0], networks->size - heads[0]); });
-    if (grid) stream("condition", [&] { decode_grid(file.networks->grid, data + grid->offset + heads[1], grid->size - heads[1]); });
+    if (networks) of_stream([] { return "networks"; }, [&] { decode_networks(*file.networks, data + networks->offset + heads[0], networks->size - heads[0]); });
+    if (grid) of_stream([] { return "condition"; }, [&] { decode_grid(file.networks->grid, data + grid->offset + heads[1], grid->size - heads[1]); });
+}
+
+void read_basis(File &file, const Section &s, const uint8_t *payload) {
+    Params &p = file.params;
+    of_stream([] { return "basis"; }, [&] {
+        const auto rows = decode_basis(payload, s.size, p.sh_components, 3 * p.sh_rest);
+        p.sh_basis.assign(rows.begin(), rows.end());
+    });
+}
+
+bool is_chunk(const Section &s) { return s.type == SECTION_GEOMETRY || s.type == SECTION_HARMONICS || s.type == SECTION_ANCHORS; }
+
+void place_chunk(File &file, const Section &s, const uint8_t *payload) {
+    BlockLayout &b = file.blocks[s.block];
+    auto &list = s.type == SECTION_HARMONICS ? b.sh : b.geometry;
+    if (list.size() <= s.layer) list.resize(s.layer + size_t{1});
+    if (s.type == SECTION_ANCHORS) list[s.layer] = {payload + ANCHORS_HEAD, s.size - ANCHORS_HEAD, s.splats, anchors_in(payload)};
+    else list[s.layer] = {payload, s.size, s.splats, 0};
+}
+
+void check_crc(const Section &s, size_t index, const uint8_t *payload) {
+    if (crc32(payload, s.size) != s.crc) fail(FormatFault::CORRUPT, "section " + std::to_string(index) + ".crc32", "the checksum of its bytes", "another");
 }
 
 }  // namespace
@@ -188,7 +203,11 @@ uint32_t crc32(const uint8_t *data, size_t size) {
     return ~c;
 }
 
-File parse(const uint8_t *data, size_t size, bool partial, size_t max_splats) {
+namespace {
+
+// `entry(section)` gets each entry of the table with its offset; what is wrong with one entry is found before what is wrong with the next.
+template <class Entry>
+File read_table(const uint8_t *data, size_t size, size_t max_splats, uint64_t &end, Entry entry) {
     if (size < 4 || std::memcmp(data, "GSZ\x1a", 4) != 0) {
         if (size > 0 && size < 4 && std::memcmp(data, "GSZ\x1a", size) == 0) fail(FormatFault::TRUNCATED, "header", count_of(FIXED_HEADER, "bytes or more"), count_of(size, "bytes"));
         fail(FormatFault::BAD_MAGIC, "magic", "GSZ\\x1a", "other bytes");
@@ -215,8 +234,7 @@ File parse(const uint8_t *data, size_t size, bool partial, size_t max_splats) {
     if (file.splats > max_splats) fail(FormatFault::UNSUPPORTED, "header.splats", "at most " + std::to_string(max_splats), std::to_string(file.splats));
     if (blocks < 1 || blocks > count) fail(FormatFault::CORRUPT, "header.blocks", "1 to " + std::to_string(count), std::to_string(blocks));
 
-    uint64_t offset = header;
-    bool whole = true;
+    end = header;
     for (size_t i = 0; i < count; ++i) {
         Section s;
         s.type = in.take<uint16_t>();
@@ -227,47 +245,76 @@ File parse(const uint8_t *data, size_t size, bool partial, size_t max_splats) {
         s.splats = in.take<uint32_t>();
         s.size = in.take<uint32_t>();
         s.crc = in.take<uint32_t>();
-        s.offset = offset;
+        s.offset = end;
+        s.present = false;
         const std::string name = "section " + std::to_string(i);
         if (!known(s))
             fail(FormatFault::UNSUPPORTED, name + ".type", "a known section", std::to_string(s.type) + " version " + std::to_string(s.version) + " (a newer gscompress wrote this file)");
         if (reserved) fail(FormatFault::CORRUPT, name + ".reserved", "0", std::to_string(reserved));
-        offset += s.size;
-        s.present = whole && offset <= size;
+        end += s.size;
+        entry(s, i);
+        file.sections.push_back(s);
+    }
+    file.blocks.resize(blocks);
+    file.layers = layers;
+    return file;
+}
+
+}  // namespace
+
+File read_head(const uint8_t *data, size_t size, size_t max_splats) {
+    uint64_t end = 0;
+    File file = read_table(data, size, max_splats, end, [](Section &, size_t) {});
+    check_order(file, file.blocks.size(), file.layers);
+    return file;
+}
+
+void take_section(File &file, size_t index, const uint8_t *payload) {
+    const Section &s = file.sections[index];
+    check_crc(s, index, payload);
+    size_t head = 0;
+    if (s.type == SECTION_BASIS) {
+        read_basis(file, s, payload);
+    } else if (s.type == SECTION_NETWORKS) {
+        file.networks = std::make_shared<AnchorNetworks>(read_networks_head(payload, s.size, head));
+        of_stream([] { return "networks"; }, [&] { decode_networks(*file.networks, payload + head, s.size - head); });
+    } else if (s.type == SECTION_CONDITION) {
+        file.networks->grid = read_grid_head(payload, s.size, *file.networks, head);
+        of_stream([] { return "condition"; }, [&] { decode_grid(file.networks->grid, payload + head, s.size - head); });
+    } else if (is_chunk(s)) {
+        if (s.type == SECTION_ANCHORS) {
+            const bool grid = !file.networks->grid.levels.empty();
+            if (!grid && file.networks->condition) fail(FormatFault::CORRUPT, "sections", "a condition grid before the anchors", "none");
+            check_anchors(s, payload, *file.networks, "section " + std::to_string(index));
+        }
+        place_chunk(file, s, payload);
+    }
+}
+
+File parse(const uint8_t *data, size_t size, bool partial, size_t max_splats) {
+    uint64_t end = 0;
+    bool whole = true;
+    File file = read_table(data, size, max_splats, end, [&](Section &s, size_t i) {
+        s.present = whole && s.offset + s.size <= size;
         if (whole && !s.present) {
             whole = false;
             if (size != s.offset && !partial)
-                fail(FormatFault::TRUNCATED, name, count_of(s.size, "bytes"), count_of(size - s.offset, "bytes (a cut file can be read up to its last whole chunk: ask for a partial decode)"));
+                fail(FormatFault::TRUNCATED, "section " + std::to_string(i), count_of(s.size, "bytes"), count_of(size - s.offset, "bytes (a cut file can be read up to its last whole chunk: ask for a partial decode)"));
         }
-        if (s.present && crc32(data + s.offset, s.size) != s.crc) fail(FormatFault::CORRUPT, name + ".crc32", "the checksum of its bytes", "another");
-        file.sections.push_back(s);
-    }
-    if (whole && size != offset) fail(FormatFault::CORRUPT, "file", count_of(offset, "bytes"), count_of(size, "bytes"));
-    check_order(file, blocks, layers);
+        if (s.present) check_crc(s, i, data + s.offset);
+    });
+    if (whole && size != end) fail(FormatFault::CORRUPT, "file", count_of(end, "bytes"), count_of(size, "bytes"));
+    check_order(file, file.blocks.size(), file.layers);
 
-    file.blocks.resize(blocks);
     read_networks(file, data);
-    Params &p = file.params;
     for (const Section &s : file.sections) {
-        const bool chunk = s.type == SECTION_GEOMETRY || s.type == SECTION_HARMONICS || s.type == SECTION_ANCHORS;
-        file.chunks_total += chunk;
-        file.chunks += chunk && s.present;
+        file.chunks_total += is_chunk(s);
         if (!s.present) continue;
-        if (s.type == SECTION_BASIS) {
-            try {
-                const auto rows = decode_basis(data + s.offset, s.size, p.sh_components, 3 * p.sh_rest);
-                p.sh_basis.assign(rows.begin(), rows.end());
-            } catch (const Fault &f) {
-                fail(FormatFault::CORRUPT, "basis", "a sound stream", f.what());
-            }
-        } else if (chunk) {
-            BlockLayout &b = file.blocks[s.block];
-            auto &list = s.type == SECTION_HARMONICS ? b.sh : b.geometry;
-            list.resize(s.layer + size_t{1});
-            if (s.type == SECTION_ANCHORS) list[s.layer] = {data + s.offset + ANCHORS_HEAD, s.size - ANCHORS_HEAD, s.splats, anchors_in(data + s.offset)};
-            else list[s.layer] = {data + s.offset, s.size, s.splats, 0};
-            if (s.type != SECTION_HARMONICS) file.rows += s.splats;
-        }
+        if (s.type == SECTION_BASIS) read_basis(file, s, data + s.offset);
+        if (!is_chunk(s)) continue;
+        ++file.chunks;
+        place_chunk(file, s, data + s.offset);
+        if (s.type != SECTION_HARMONICS) file.rows += s.splats;
     }
     size_t row = 0;
     for (BlockLayout &b : file.blocks) {
@@ -292,7 +339,7 @@ std::vector<int8_t> decode_basis(const uint8_t *data, size_t size, int rows, int
     for (int r = 0; r < rows; ++r)
         for (int c = 0; c < columns; ++c) {
             const int v = code_signed(io, model, model.at({c}), 0);
-            if (v < -127 || v > 127) throw Fault("a basis entry beyond 127");
+            if (v < -127 || v > 127) raise("a basis entry beyond 127");
             out.push_back(static_cast<int8_t>(v));
         }
     io.check_end();

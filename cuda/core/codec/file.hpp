@@ -4,7 +4,6 @@
 #include <string>
 
 #include "decoder.hpp"
-#include "format_fault.hpp"
 
 namespace gsz {
 
@@ -28,6 +27,7 @@ struct Section {
 struct File {
     Params params;
     bool antialiased = false;
+    int layers = 0;
     std::vector<int> lowest_class;  // by layer
     std::vector<Section> sections;
     std::vector<BlockLayout> blocks;  // rows of what is present, data pointing into the file
@@ -36,6 +36,13 @@ struct File {
     size_t rows = 0;                  // in the chunks that are present
     size_t chunks = 0, chunks_total = 0;
 };
+
+// Header and section table, checked; no section is present yet, and there are no blocks' rows. FormatFault.
+File read_head(const uint8_t *data, size_t size, size_t max_splats);
+
+// A file that comes piece by piece: the payload of section `index`, which has to stay where it is. Basis, networks and condition
+// grid go before the chunks, whatever their order otherwise. FormatFault.
+void take_section(File &file, size_t index, const uint8_t *payload);
 
 // Checks everything but the symbols; throws FormatFault. A file that ends at the end of one of its chunks is taken as
 // far as it goes; one that ends elsewhere only with `partial`.

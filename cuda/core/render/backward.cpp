@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "render/kernels.hpp"
-#include "render/parallel.hpp"
+#include "parallel.hpp"
 #include "render/project.hpp"
 
 namespace gsz::render {

@@ -4,7 +4,7 @@
 #include <stdexcept>
 
 #include "render/frame.hpp"
-#include "render/parallel.hpp"
+#include "parallel.hpp"
 
 namespace gsz::render {
 namespace {

@@ -4,7 +4,7 @@
 #include <bit>
 #include <cmath>
 
-#include "render/parallel.hpp"
+#include "parallel.hpp"
 #include "render/project.hpp"
 
 namespace gsz::render {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "render/kernels.hpp"
-#include "render/parallel.hpp"
+#include "parallel.hpp"
 
 namespace gsz::render {
 namespace {

@@ -53,7 +53,6 @@ function facts(scene: SceneFacts): HTMLElement {
 /** Frames and memory. */
 export interface Stats {
   frameMs: number;
-  sortMs: number | null;
   width: number;
   height: number;
   splats: number;
@@ -68,7 +67,6 @@ export class StatsPanel {
     const heap = (performance as unknown as { memory?: { usedJSHeapSize: number } }).memory?.usedJSHeapSize;
     const lines = [
       `${(1000 / Math.max(stats.frameMs, 0.01)).toFixed(0)} FPS, ${stats.frameMs.toFixed(1)} ms`,
-      stats.sortMs === null ? "" : `sorted in ${stats.sortMs.toFixed(1)} ms`,
       `${stats.width} × ${stats.height}`,
       `${countText(stats.splats)} splats`,
       `${sizeText(stats.bytes)} of scenes`,

@@ -15,7 +15,7 @@
 #include <thread>
 #endif
 
-namespace gsz::render {
+namespace gsz {
 
 // Calls body(i) once for every i < count, in no particular order, on at most `threads` threads, this one included.
 // The first exception is rethrown here after all workers have stopped. WebAssembly without threads loops in order.
@@ -58,4 +58,4 @@ void parallel_for(std::size_t count, int threads, const Body &body) {
 // Blocks of `size` that cover `count` items.
 inline std::size_t blocks(std::size_t count, std::size_t size) { return (count + size - 1) / size; }
 
-}  // namespace gsz::render
+}  // namespace gsz

@@ -1,5 +1,6 @@
 import { camerasOf } from "../cameras/cameras.ts";
 import type { NamedCamera } from "../cameras/named_camera.ts";
+import { carried } from "./carried.ts";
 
 /** Bytes of a scene on their way. */
 export interface Opened {
@@ -97,10 +98,4 @@ function described(description: Description): Opening {
 function inPage(which: string, name: string): SceneSource | null {
   const bytes = carried(`gsz-scene-${which}`);
   return bytes && ofFile(new Blob([bytes]), name);
-}
-
-/** Bytes of an element in base64; null where the page has none of that name. */
-export function carried(id: string): Uint8Array<ArrayBuffer> | null {
-  const text = document.getElementById(id)?.textContent?.trim();
-  return text ? Uint8Array.from(atob(text), (c) => c.charCodeAt(0)) : null;
 }

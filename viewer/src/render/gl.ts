@@ -61,19 +61,18 @@ export function textureOf(gl: GL, format: number, width: number, height: number)
   return texture;
 }
 
-/** A framebuffer that draws to `colors`, and tests against `depth` if there is one. */
-export function framebufferOf(gl: GL, colors: WebGLTexture[], depth: WebGLRenderbuffer | null = null): WebGLFramebuffer {
+/** A framebuffer that draws to `colors`. */
+export function framebufferOf(gl: GL, colors: WebGLTexture[]): WebGLFramebuffer {
   const framebuffer = gl.createFramebuffer();
   gl.bindFramebuffer(gl.FRAMEBUFFER, framebuffer);
   colors.forEach((texture, k) =>
     gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0 + k, gl.TEXTURE_2D, texture, 0));
-  gl.drawBuffers(colors.length ? colors.map((_, k) => gl.COLOR_ATTACHMENT0 + k) : [gl.NONE]);
-  if (depth !== null) gl.framebufferRenderbuffer(gl.FRAMEBUFFER, gl.DEPTH_ATTACHMENT, gl.RENDERBUFFER, depth);
+  gl.drawBuffers(colors.map((_, k) => gl.COLOR_ATTACHMENT0 + k));
   return framebuffer;
 }
 
 /** Covers everything with one triangle; its vertices need no buffer. */
 export const WHOLE = `
 void main() {
-  gl_Position = vec4(gl_VertexID == 1 ? 3.0 : -1.0, gl_VertexID == 2 ? 3.0 : -1.0, -1.0, 1.0);
+  gl_Position = vec4(gl_VertexID == 1 ? 3.0 : -1.0, gl_VertexID == 2 ? 3.0 : -1.0, 0.0, 1.0);
 }`;

@@ -9,6 +9,19 @@ export type Show =
   /** Absolute difference of the two images, times `gain`. */
   | { kind: "difference"; gain: number };
 
+/** How a scene follows the one that its slot had before, while it streams in. */
+export interface Growth {
+  /**
+   * The scene has all splats of the one before, in their places, and perhaps more of them or better values: the order of those
+   * serves until the new one has come, so that nothing flickers.
+   */
+  refines?: boolean;
+  /** This many first splats have not changed at all and need no upload; only of a scene that refines. */
+  keep?: number;
+  /** How many splats there will be in the end. */
+  capacity?: number;
+}
+
 export interface DrawOptions {
   show?: Show;
   /** Highest band of harmonics used; all by default. */

@@ -42,8 +42,6 @@ export class PresentPass {
     const some = (first ?? second)!;
     gl.bindFramebuffer(gl.FRAMEBUFFER, framebuffer);
     gl.viewport(0, 0, some.width, some.height);
-    gl.disable(gl.BLEND);
-    gl.disable(gl.DEPTH_TEST);
     program.use();
     program.sample("image0", 0, (first ?? some).image);
     program.sample("image1", 1, (second ?? some).image);

@@ -1,9 +1,14 @@
 import { DILATION, FAR, MIN_ALPHA, NEAR } from "./constants.ts";
 import { framebufferOf, type GL, Program, textureOf, WHOLE } from "./gl.ts";
 import { HARMONICS } from "./harmonics.ts";
+import { HIDDEN } from "./open_map.ts";
 import { RowTexture } from "./row_texture.ts";
 import { type SceneTextures, widthOf } from "./scene_textures.ts";
 import type { View } from "./view.ts";
+
+/** Projected splats in a row of their textures; a power of two. */
+export const PROJECTED_BITS = 11;
+export const PROJECTED_WIDTH = 1 << PROJECTED_BITS;
 
 /**
  * One fragment per splat, in the order of drawing. A vertex shader would do the same work once for each corner.
@@ -13,17 +18,19 @@ import type { View } from "./view.ts";
  * The long half axis is 0 for what is not to be drawn.
  */
 const fragment = (bits: number) => `
-const int rowBits = ${bits}, rowWidth = ${1 << bits};
+const int rowBits = ${bits}, rowWidth = ${1 << bits};  // of the scene's textures
 uniform usampler2D ids;
 uniform sampler2D means, quats, logScales, opacityLogits;
 uniform mat3 rotation;
 uniform vec3 translation, position;
 uniform vec4 intrinsics, slopes;
 uniform int count, coefficients, degree;
-uniform bool antialiased;
+uniform bool antialiased, culled;
 layout(location = 0) out uvec4 shape;
 layout(location = 1) out uvec4 paint;
 ${HARMONICS}
+${HIDDEN}
+
 ivec2 place(int i) {
   return ivec2(i & (rowWidth - 1), i >> rowBits);
 }
@@ -40,9 +47,9 @@ mat3 rotationOf(vec4 q) {
 void main() {
   shape = uvec4(0u);
   paint = uvec4(0u);
-  int j = int(gl_FragCoord.y) * rowWidth + int(gl_FragCoord.x);
-  if (j >= count) return;
-  int id = int(texelFetch(ids, place(j), 0).r);
+  ivec2 here = ivec2(gl_FragCoord.xy);
+  if (here.y * ${PROJECTED_WIDTH} + here.x >= count) return;
+  int id = int(texelFetch(ids, here, 0).r);
   ivec2 at = place(id);
   vec3 mean = texelFetch(means, at, 0).rgb;
   vec3 local = rotation * mean + translation;
@@ -77,6 +84,8 @@ void main() {
   float level = log2(opacity);
   float reach = sqrt(${2 * Math.LN2} * max(level - ${Math.log2(MIN_ALPHA)}, 0.0));
   vec2 axis = direction * reach * sqrt(longest);
+  vec2 extent = reach * sqrt(vec2(xx, yy) + ${DILATION});
+  if (culled && hidden(centre - extent, centre + extent)) return;
   vec3 rgb = shade(id * coefficients, degree, normalize(mean - position));
   // Not a number, and infinity, are not drawn.
   if (!(dot(rgb, vec3(1.0)) <= 3e4 && dot(axis, axis) < 1e12 && dot(centre, centre) < 1e12)) return;
@@ -84,11 +93,18 @@ void main() {
   paint = uvec4(floatBitsToUint(sqrt(shortest / longest)), packHalf2x16(rgb.rg), floatBitsToUint(rgb.b), floatBitsToUint(level));
 }`;
 
-/** Projected splats of one slot, in the order of drawing. */
+/** Projected splats of one slot, in the order of drawing, in rows of PROJECTED_WIDTH. */
 export interface Projected {
   shapes: WebGLTexture;
   paints: WebGLTexture;
-  count: number;
+}
+
+/** What the projection of a scene depends on. */
+export interface Projection {
+  scene: SceneTextures;
+  view: View;
+  degree: number;
+  antialiased: boolean;
 }
 
 /** The program; shared by both slots. */
@@ -103,15 +119,17 @@ export class ProjectPass {
 /** An order on the device and what it projects to. */
 export class Projector {
   private readonly gl: GL;
-  private readonly width: number;
   private readonly ids: RowTexture;
-  private targets: { shapes: WebGLTexture; paints: WebGLTexture; framebuffer: WebGLFramebuffer; rows: number } | null = null;
+  private targets: (Projected & { framebuffer: WebGLFramebuffer; rows: number }) | null = null;
   count = 0;
 
   constructor(gl: GL) {
     this.gl = gl;
-    this.width = widthOf(gl);
-    this.ids = new RowTexture(gl, { internal: gl.R32UI, format: gl.RED_INTEGER, type: gl.UNSIGNED_INT, channels: 1 }, this.width);
+    this.ids = new RowTexture(gl, { internal: gl.R32UI, format: gl.RED_INTEGER, type: gl.UNSIGNED_INT, channels: 1 }, PROJECTED_WIDTH);
+  }
+
+  get projected(): Projected {
+    return this.targets!;
   }
 
   /** @param order numbers of splats, nearest first. */
@@ -120,28 +138,38 @@ export class Projector {
     this.ids.upload(order, 0, order.length, Math.ceil(1.25 * order.length));
   }
 
-  project({ program }: ProjectPass, scene: SceneTextures, view: View, degree: number, antialiased: boolean): Projected {
-    const { gl, count } = this;
-    const rows = Math.ceil(count / this.width);
-    const targets = this.targetsFor(rows);
-    gl.bindFramebuffer(gl.FRAMEBUFFER, targets.framebuffer);
-    gl.viewport(0, 0, this.width, rows);
-    gl.disable(gl.BLEND);
-    gl.disable(gl.DEPTH_TEST);
-    gl.disable(gl.SCISSOR_TEST);
+  /** Binds everything for `project`. */
+  begin({ program }: ProjectPass, { scene, view, degree, antialiased }: Projection): void {
+    const { gl } = this;
+    this.reserve(Math.ceil(this.count / PROJECTED_WIDTH));
     program.use();
     scene.bind(program);
-    program.sample("ids", 5, this.ids.handle!);
     gl.uniformMatrix3fv(program.at("rotation"), true, view.rotation);
     gl.uniform3fv(program.at("translation"), view.translation);
     gl.uniform3fv(program.at("position"), view.position);
     gl.uniform4f(program.at("intrinsics"), view.fx, view.fy, view.cx, view.cy);
     gl.uniform4fv(program.at("slopes"), view.slopes);
-    gl.uniform1i(program.at("count"), count);
+    gl.uniform1i(program.at("count"), this.count);
     gl.uniform1i(program.at("degree"), degree);
     gl.uniform1i(program.at("antialiased"), Number(antialiased));
+  }
+
+  /**
+   * Projects splats `first` to `end` of the order; `first` starts a row.
+   *
+   * @param openSums of an OpenMap: leaves out splats that no pixel can take any more.
+   */
+  project({ program }: ProjectPass, { scene }: Projection, first: number, end: number, openSums: WebGLTexture | null): void {
+    const { gl } = this;
+    const row = first / PROJECTED_WIDTH;
+    gl.bindFramebuffer(gl.FRAMEBUFFER, this.targets!.framebuffer);
+    gl.viewport(0, row, PROJECTED_WIDTH, Math.ceil(end / PROJECTED_WIDTH) - row);
+    program.use();
+    scene.bind(program);
+    program.sample("ids", 5, this.ids.handle!);
+    program.sample("openSums", 6, openSums ?? this.ids.handle!);
+    gl.uniform1i(program.at("culled"), Number(openSums !== null));
     gl.drawArrays(gl.TRIANGLES, 0, 3);
-    return { shapes: targets.shapes, paints: targets.paints, count };
   }
 
   dispose(): void {
@@ -149,15 +177,13 @@ export class Projector {
     this.free();
   }
 
-  private targetsFor(rows: number) {
-    if (this.targets !== null && this.targets.rows >= rows) return this.targets;
+  private reserve(rows: number): void {
+    if (this.targets !== null && this.targets.rows >= rows) return;
     this.free();
     const { gl } = this;
     const room = Math.max(1, Math.ceil(1.25 * rows));
-    const shapes = textureOf(gl, gl.RGBA32UI, this.width, room);
-    const paints = textureOf(gl, gl.RGBA32UI, this.width, room);
+    const [shapes, paints] = [0, 1].map(() => textureOf(gl, gl.RGBA32UI, PROJECTED_WIDTH, room));
     this.targets = { shapes, paints, framebuffer: framebufferOf(gl, [shapes, paints]), rows: room };
-    return this.targets;
   }
 
   private free(): void {

@@ -3,12 +3,12 @@ import type { Splats } from "../splats.ts";
 import { BlendPass } from "./blend_pass.ts";
 import { framebufferOf, type GL, textureOf } from "./gl.ts";
 import { Layer, type Passes, type Shot } from "./layer.ts";
-import type { DrawOptions, Picture, Show, Slot } from "./options.ts";
+import type { DrawOptions, Growth, Picture, Show, Slot } from "./options.ts";
+import { OpenMapPass } from "./open_map.ts";
 import { PresentPass } from "./present_pass.ts";
 import { ProjectPass } from "./project_pass.ts";
-import { widthOf } from "./scene_textures.ts";
 import { psnr } from "./psnr.ts";
-import type { Target } from "./target.ts";
+import type { Columns, Target } from "./target.ts";
 import { viewOf } from "./view.ts";
 
 /** What a renderer tells its owner; all optional. */
@@ -55,12 +55,10 @@ export class Renderer {
   /**
    * Puts a scene into a slot, or empties it. Arrays are not copied and must stay as they are.
    *
-   * @param growth while a scene streams in: `keep` is how many first splats are as they were in the scene before, `capacity` how
-   *   many there will be.
    * @throws RangeError if the scene is too large for the device.
    */
-  setScene(slot: Slot, splats: Splats | null, growth: { keep?: number; capacity?: number } = {}): void {
-    this.layers[slot].setScene(splats, growth.keep ?? 0, growth.capacity ?? 0);
+  setScene(slot: Slot, splats: Splats | null, growth: Growth = {}): void {
+    this.layers[slot].setScene(splats, growth);
   }
 
   /** Draws with the newest orders there are, and asks for better ones. */
@@ -75,6 +73,9 @@ export class Renderer {
 
   /** Resolves when the canvas shows the last drawn camera with its own orders. */
   async settled(): Promise<void> {
+    const { last } = this;
+    if (last === null) return;
+    this.draw(last.camera, last.options); // the scene may be newer than the last request for an order
     await Promise.all(this.layers.map((layer) => layer.settled()));
     if (this.last !== null) this.draw(this.last.camera, this.last.options);
   }
@@ -106,6 +107,7 @@ export class Renderer {
     for (const layer of this.layers) layer.dispose();
     this.passes.project.program.dispose();
     this.passes.blend.dispose();
+    this.passes.openMap.dispose();
     this.passes.present.dispose();
     this.last = null;
   }
@@ -127,7 +129,7 @@ export class Renderer {
       format: this.formats[options.precision ?? "auto"],
     };
     const image = (slot: Slot): Target | null =>
-      show.kind === "slot" && show.slot !== slot ? null : this.layers[slot].image(this.passes, shot, exact);
+      show.kind === "slot" && show.slot !== slot ? null : this.layers[slot].image(this.passes, shot, columnsOf(show, slot, camera.width), exact);
     this.passes.present.present(framebuffer, image(0), image(1), show, options.background ?? [0, 0, 0]);
   }
 
@@ -137,10 +139,12 @@ export class Renderer {
     const half = full || gl.getExtension("EXT_color_buffer_half_float") !== null;
     const blended = full && gl.getExtension("EXT_float_blend") !== null;
     const format16 = half ? gl.RGBA16F : gl.RGBA8;
-    this.formats = { 16: format16, 32: blended ? gl.RGBA32F : format16, auto: format16 };
+    const format32 = blended ? gl.RGBA32F : format16;
+    this.formats = { 16: format16, 32: format32, auto: drawnByCpu(gl) ? format32 : format16 };
     this.passes = {
       project: new ProjectPass(gl),
-      blend: new BlendPass(gl, Math.log2(widthOf(gl))),
+      blend: new BlendPass(gl),
+      openMap: new OpenMapPass(gl),
       present: new PresentPass(gl),
     };
   }
@@ -155,4 +159,18 @@ export class Renderer {
     for (const layer of this.layers) layer.restore();
     this.events.onRestored?.();
   };
+}
+
+/** Columns of a slot that are looked at. */
+function columnsOf(show: Show, slot: Slot, width: number): Columns {
+  if (show.kind !== "split") return [0, width];
+  const x = Math.min(width, Math.max(0, Math.ceil(show.x)));
+  return slot === 0 ? [0, x] : [Math.max(0, x - 1), width];
+}
+
+/** Whether the device is no GPU. Such ones take half the time for 32-bit floats that they take for 16-bit ones. */
+function drawnByCpu(gl: GL): boolean {
+  const about = gl.getExtension("WEBGL_debug_renderer_info");
+  const name: string = gl.getParameter(about === null ? gl.RENDERER : about.UNMASKED_RENDERER_WEBGL) ?? "";
+  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(name);
 }

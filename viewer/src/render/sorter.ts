@@ -17,6 +17,8 @@ export class Sorter {
   private readonly worker: Worker;
   private scene: Splats | null = null;
   private version = 0;
+  /** The first version whose orders name only splats that are still there. */
+  private oldest = 0;
   /** Copy of the scene for `sortNow`, made when it is first called. */
   private own: Order | null = null;
   private underWay: Wanted | null = null;
@@ -32,10 +34,14 @@ export class Sorter {
     this.worker.onmessage = ({ data }: MessageEvent<SortedMessage>) => this.receive(data.order);
   }
 
-  /** @param keep this many first splats are as they were. */
-  setScene(splats: Splats | null, keep: number): void {
+  /**
+   * @param keep this many first splats are as they were.
+   * @param refines whether orders of the scene before are good enough until the first of this one comes.
+   */
+  setScene(splats: Splats | null, keep: number, refines: boolean): void {
     this.scene = splats;
     this.version++;
+    if (!refines) this.oldest = this.version;
     this.own = null;
     const rows = rowsFrom(splats, keep);
     const message: SceneMessage = { kind: "scene", from: keep, rows };
@@ -53,13 +59,16 @@ export class Sorter {
     if (this.underWay === null) this.start();
   }
 
-  /** The order, on this thread. */
-  sortNow(view: View, budget: number): Uint32Array<ArrayBuffer> {
+  /** The order, on this thread, given out before this returns. */
+  sortNow(view: View, budget: number): void {
+    const wanted = { view, budget, version: this.version };
+    if (same(this.done, wanted)) return;
     if (this.own === null) {
       this.own = new Order();
       this.own.set(0, rowsFrom(this.scene, 0));
     }
-    return this.own.sort(view, budget);
+    this.done = wanted;
+    this.onOrder(this.own.sort(view, budget));
   }
 
   /** Makes the next request be answered anew. */
@@ -90,8 +99,7 @@ export class Sorter {
   private receive(order: Uint32Array<ArrayBuffer>): void {
     const { underWay } = this;
     this.underWay = null;
-    // An order made before the scene was replaced may name splats that are gone.
-    if (underWay!.version === this.version) {
+    if (underWay!.version >= this.oldest) {
       this.done = underWay;
       this.onOrder(order);
     }

@@ -1,6 +1,10 @@
 import { framebufferOf, type GL, textureOf } from "./gl.ts";
+import { OpenMap } from "./open_map.ts";
 
-/** Where splats are blended: colours and what shines through, row 0 on top, and a depth that says which pixels are closed. */
+/** First column and end, px. */
+export type Columns = readonly [number, number];
+
+/** Where splats are blended: colours and what shines through, row 0 on top. */
 export class Target {
   private readonly gl: GL;
   readonly format: number;
@@ -8,9 +12,7 @@ export class Target {
   readonly height: number;
   readonly image: WebGLTexture;
   readonly framebuffer: WebGLFramebuffer;
-  /** Only the depth, so that the image can be read while pixels are closed. */
-  readonly depthOnly: WebGLFramebuffer;
-  private readonly depth: WebGLRenderbuffer;
+  readonly openMap: OpenMap;
 
   /** @param format internal format of the image. */
   constructor(gl: GL, format: number, width: number, height: number) {
@@ -19,18 +21,14 @@ export class Target {
     this.width = width;
     this.height = height;
     this.image = textureOf(gl, format, width, height);
-    this.depth = gl.createRenderbuffer();
-    gl.bindRenderbuffer(gl.RENDERBUFFER, this.depth);
-    gl.renderbufferStorage(gl.RENDERBUFFER, gl.DEPTH_COMPONENT16, width, height);
-    this.framebuffer = framebufferOf(gl, [this.image], this.depth);
-    this.depthOnly = framebufferOf(gl, [], this.depth);
+    this.framebuffer = framebufferOf(gl, [this.image]);
+    this.openMap = new OpenMap(gl, width, height);
   }
 
   dispose(): void {
     const { gl } = this;
+    this.openMap.dispose();
     gl.deleteFramebuffer(this.framebuffer);
-    gl.deleteFramebuffer(this.depthOnly);
-    gl.deleteRenderbuffer(this.depth);
     gl.deleteTexture(this.image);
   }
 }

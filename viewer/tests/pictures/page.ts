@@ -1,0 +1,50 @@
+/** The renderer as pictures.mjs drives it. */
+import { Renderer } from "../../src/render/renderer.ts";
+import type { DrawOptions, Slot } from "../../src/render/options.ts";
+import { cameraOf, loadSplats, type PlainCamera } from "../load.ts";
+
+const renderer = new Renderer(document.querySelector("canvas")!);
+
+const base64 = (bytes: Uint8Array | Uint8ClampedArray) => {
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+  return btoa(text);
+};
+
+/** What is on the canvas, row 0 on top. */
+function canvasPixels(): Uint8Array {
+  const { gl } = renderer;
+  const { drawingBufferWidth: width, drawingBufferHeight: height } = gl;
+  const upsideDown = new Uint8Array(4 * width * height);
+  gl.bindFramebuffer(gl.FRAMEBUFFER, null);
+  gl.readPixels(0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, upsideDown);
+  const pixels = new Uint8Array(upsideDown.length);
+  for (let y = 0; y < height; y++)
+    pixels.set(upsideDown.subarray(4 * width * (height - 1 - y), 4 * width * (height - y)), 4 * width * y);
+  return pixels;
+}
+
+const harness = {
+  renderer,
+  async load(slot: Slot, url: string | null) {
+    renderer.setScene(slot, url === null ? null : await loadSplats(url));
+  },
+  /** Base64 of RGBA. */
+  picture(camera: PlainCamera, options: DrawOptions) {
+    return base64(renderer.picture(cameraOf(camera), options).pixels);
+  },
+  /** The same, of the canvas, by way of the worker. */
+  async canvas(camera: PlainCamera, options: DrawOptions) {
+    renderer.draw(cameraOf(camera), options);
+    await renderer.settled();
+    return base64(canvasPixels());
+  },
+  psnr: (camera: PlainCamera, options: DrawOptions) => renderer.psnr(cameraOf(camera), options),
+};
+
+declare global {
+  interface Window {
+    harness: typeof harness;
+  }
+}
+window.harness = harness;

@@ -6,6 +6,8 @@ export type Show =
   | { kind: "slot"; slot: Slot }
   /** Slot 0 left of `x` (px from the left), slot 1 from there on. */
   | { kind: "split"; x: number }
+  /** The middle halves of the two images, slot 0 on the left. */
+  | { kind: "side" }
   /** Absolute difference of the two images, times `gain`. */
   | { kind: "difference"; gain: number };
 

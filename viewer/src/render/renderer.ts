@@ -163,6 +163,7 @@ export class Renderer {
 
 /** Columns of a slot that are looked at. */
 function columnsOf(show: Show, slot: Slot, width: number): Columns {
+  if (show.kind === "side") return [Math.floor(width / 4), Math.ceil((3 * width) / 4)];
   if (show.kind !== "split") return [0, width];
   const x = Math.min(width, Math.max(0, Math.ceil(show.x)));
   return slot === 0 ? [0, x] : [Math.max(0, x - 1), width];

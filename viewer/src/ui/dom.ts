@@ -16,8 +16,8 @@ export function el<K extends keyof HTMLElementTagNameMap>(
 }
 
 /** A button with a label for those who do not see its sign. */
-export function button(sign: string, label: string, act: () => void, attributes: Record<string, string | boolean> = {}): HTMLButtonElement {
-  return el("button", { type: "button", title: label, "aria-label": label, onclick: act as EventListener, ...attributes }, sign);
+export function button(sign: Node | string, label: string, act: () => void): HTMLButtonElement {
+  return el("button", { type: "button", title: label, "aria-label": label, onclick: act as EventListener }, sign);
 }
 
 /** A labelled list of choices; `choose` gets the value. */

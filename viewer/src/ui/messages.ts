@@ -1,4 +1,5 @@
 import { button, el } from "./dom.ts";
+import { icon } from "./icons.ts";
 
 /** Errors, readable in the page, until they are put away. */
 export class Messages {
@@ -6,7 +7,7 @@ export class Messages {
 
   show(title: string, text: string): void {
     const note = el("div", { class: "message" }, el("strong", {}, title), el("span", {}, text));
-    note.append(button("×", "Dismiss", () => note.remove()));
+    note.append(button(icon("close"), "Dismiss", () => note.remove()));
     this.element.append(note);
   }
 

@@ -1,5 +1,6 @@
 import { BACKGROUNDS, MODE_NAMES, MODES, type Mode, type Settings } from "../settings.ts";
 import { button, choice, el } from "./dom.ts";
+import { icon } from "./icons.ts";
 
 /** What the buttons do. */
 export interface Actions {
@@ -34,23 +35,23 @@ export class Toolbar {
     this.#modes.hidden = true;
     this.#cameras = choice("Camera", [], (value) => actions.camera(Number(value)));
     this.#cameraGroup = el("span", { class: "group", hidden: true },
-      button("‹", "Previous camera ([)", () => actions.step(-1)), this.#cameras, button("›", "Next camera (])", () => actions.step(1)));
+      button(icon("previous"), "Previous camera ([)", () => actions.step(-1)), this.#cameras, button(icon("next"), "Next camera (])", () => actions.step(1)));
     this.#degrees = choice("Harmonics", [["0", "SH 0"]], (value) => actions.change({ shDegree: Number(value) }));
     this.#backgrounds = choice("Background", Object.keys(BACKGROUNDS).map((name) => [name, name] as const), (value) => actions.change({ background: value }));
     const budgets = choice("Most splats to draw", BUDGETS, (value) => actions.change({ budget: Number(value) }));
     this.element = el("div", { class: "toolbar", role: "toolbar", "aria-label": "View" },
       button("Open", "Open files", () => actions.open()),
       this.#modes,
-      button("⛶", "Frame the scene (F)", () => actions.frame()),
-      button("⟲", "Back to the start (R)", () => actions.reset()),
+      button(icon("frame"), "Frame the scene (F)", () => actions.frame()),
+      button(icon("reset"), "Back to the start (R)", () => actions.reset()),
       this.#cameraGroup,
       this.#degrees, this.#backgrounds, budgets,
-      button("📷", "Save a picture (P)", () => actions.picture()),
-      button("⤢", "Full screen (G)", () => actions.fullScreen()),
-      button("◐", "Dark or light", () => actions.theme()),
-      button("ℹ", "Scene (I)", () => actions.panel("scene")),
-      button("⏱", "Frames and memory (M)", () => actions.panel("stats")),
-      button("?", "Keys and gestures (H)", () => actions.help()));
+      button(icon("picture"), "Save a picture (P)", () => actions.picture()),
+      button(icon("fullScreen"), "Full screen (G)", () => actions.fullScreen()),
+      button(icon("theme"), "Dark or light", () => actions.theme()),
+      button(icon("info"), "Scene (I)", () => actions.panel("scene")),
+      button(icon("stats"), "Frames and memory (M)", () => actions.panel("stats")),
+      button(icon("help"), "Keys and gestures (H)", () => actions.help()));
   }
 
   /** Shows what `settings` are; comparing is offered with two scenes only. */

@@ -136,6 +136,7 @@ export class App {
         splats: (splats, keep) => this.#splats(slot, splats, keep),
         facts: (facts) => {
           this.#facts[slot] = facts;
+          performance.mark(`scene ${slot}: loaded`);
           this.#describe();
         },
       }, load.signal);
@@ -157,6 +158,7 @@ export class App {
 
   #splats(slot: Slot, splats: Splats, keep: number): void {
     this.#stage.setScene(slot, splats, keep);
+    performance.mark(`scene ${slot}: ${splats.count} splats`);
     if (!this.#placed && splats.count > 0) this.#place();
     this.#change({});
   }

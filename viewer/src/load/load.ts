@@ -39,6 +39,8 @@ export async function loadScene(source: SceneSource, events: LoadEvents, signal:
     events.splats(scene, keep);
   };
   try {
+    await bytes.fill(1);
+    performance.mark("first bytes");
     const head = await bytes.peek(SNIFFED);
     const facts = starts(head, [0x47, 0x53, 0x5a, 0x1a]) ? await gsz(source, bytes, splats, signal) : await plain(source, bytes, head, total, splats);
     tell({ done: true });

@@ -44,6 +44,7 @@ export class Stage implements Viewpoint {
   #lastMotion = 0;
   #lastFrame = 0;
   #waiting = false;
+  #drawn = false;
   #stillTimer = 0;
   up: Vec3 = [0, -1, 0];
 
@@ -174,6 +175,10 @@ export class Stage implements Viewpoint {
     const [width, height] = this.#size(moving ? this.#scale : FINEST);
     const camera = this.#camera(width, height);
     this.#renderer.draw(camera, this.#options(width));
+    if (!this.#drawn && this.#scenes.some((scene) => scene?.count)) {
+      this.#drawn = true;
+      performance.mark("first picture");
+    }
     clearTimeout(this.#stillTimer);
     this.#stillTimer = window.setTimeout(() => this.#settle(), STILL_MS);
     const flickers = this.#settings.mode === "flicker" && !this.#scenes.includes(null);

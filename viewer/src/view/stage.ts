@@ -154,6 +154,7 @@ export class Stage implements Viewpoint {
   }
 
   redraw(): void {
+    delete this.canvas.dataset.still;
     if (this.#waiting) return;
     this.#waiting = true;
     requestAnimationFrame((now) => this.#frame(now));
@@ -190,6 +191,7 @@ export class Stage implements Viewpoint {
     const [width, height] = this.#size(FINEST);
     const camera = this.#camera(width, height);
     this.#renderer.drawExact(camera, this.#options(width));
+    this.canvas.dataset.still = ""; // for whoever takes pictures of the page
     this.#events.still(camera);
   }
 

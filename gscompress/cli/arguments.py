@@ -24,9 +24,9 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
 CAMERAS_HELP = "cameras.json, transforms.json or COLMAP folder (lens distortion is left out)"
 
 
-def add_file(parser: argparse.ArgumentParser, *flags: str, help: str, metavar: str | None = None) -> None:
+def add_file(parser: argparse.ArgumentParser, *flags: str, help: str, metavar: str | None = None, nargs: str | None = None) -> None:
     """Adds an argument that names a file, which a shell then completes."""
-    argument = parser.add_argument(*flags, type=_path, help=help, metavar=metavar)
+    argument = parser.add_argument(*flags, type=_path, help=help, metavar=metavar, nargs=nargs)
     argument.complete = shtab.FILE  # pyright: ignore[reportAttributeAccessIssue]
 
 

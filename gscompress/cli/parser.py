@@ -6,7 +6,7 @@ import argparse
 
 from .. import __version__
 from ..bitstream.container import VERSION
-from . import compare, completion, compress, decompress, info, refine, render, train
+from . import compare, completion, compress, decompress, export_html, info, refine, render, train, view
 from .arguments import Formatter
 
 READS_VERSIONS = (VERSION,)
@@ -18,6 +18,7 @@ examples:
   gscompress decompress scene.gsz -o scene.spz
   gscompress info scene.gsz
   gscompress compare scene.ply scene.gsz --images side_by_side
+  gscompress view scene.gsz scene.ply
   gscompress render scene.gsz -o images --video orbit.mp4
   gscompress train photographs --minutes 10
 
@@ -42,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     versions = ", ".join(map(str, READS_VERSIONS))
     parser.add_argument("--version", action="version", version=f"gscompress {__version__} (reads .gsz versions {versions})")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (compress, refine, decompress, info, compare, render, train, completion):
+    for module in (compress, refine, decompress, info, compare, view, export_html, render, train, completion):
         command = commands.add_parser(
             module.NAME, help=module.SUMMARY, description=module.SUMMARY[:1].upper() + module.SUMMARY[1:] + ".",
             epilog=module.EPILOG, formatter_class=Formatter,

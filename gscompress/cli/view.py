@@ -1,0 +1,112 @@
+"""gscompress view: a scene in the browser, or two beside each other."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+import webbrowser
+
+from ..cameras import Camera
+from ..io.camera_files import read_cameras
+from ..serve.server import PageServer, Resource
+from ..serve.shown import ShownScene, description, measured, original_of, shown
+from ..serve.site import FILES, site
+from .arguments import CAMERAS_HELP, FILE_HELP, add_file
+from .output import print_json, say_notes
+from .sizes import format_size
+
+NAME = "view"
+SUMMARY = "show a scene in the browser, or two with a compare slider"
+EPILOG = """\
+examples:
+  gscompress view scene.gsz
+  gscompress view scene.gsz scene.ply                   one beside the other
+  gscompress view scene.gsz --cameras cameras.json      jump to the views it was trained from
+  gscompress view scene.gsz --no-browser --port 8000    prints the address; open it yourself
+
+A .ply of the same name beside a .gsz is compared with it. The .gsz itself goes to the browser and is decoded there. The page is at
+a secret address of this machine and shows nothing but these files; Ctrl-C ends it. --host 0.0.0.0 lets other machines see it that
+know the address, by this machine's number, not its name.
+"""
+ALL_ADDRESSES = ("0.0.0.0", "::")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    add_file(parser, "scene", help=FILE_HELP, metavar="SCENE")
+    add_file(parser, "other", help="a scene to compare it with (default: the .ply beside a .gsz)", metavar="OTHER", nargs="?")
+    add_file(parser, "--cameras", help=f"views to jump to: {CAMERAS_HELP}", metavar="FILE")
+    parser.add_argument("--port", type=_port, default=0, metavar="N", help="port to listen on (default: a free one)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)")
+    parser.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
+    parser.add_argument("--json", action="store_true", help="print one JSON object before serving: url, host, port, scene, other, bytes")
+    parser.add_argument("--quiet", action="store_true", help="say nothing but errors (and the JSON object, if asked for)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Serves until it is interrupted."""
+    cameras = read_cameras(args.cameras, ignore_distortion=True) if args.cameras else []
+    scenes = [shown(path) for path in (args.scene, args.other or original_of(args.scene)) if path]
+    for scene in scenes:
+        say_notes((f"{scene.path}: {note}" for note in scene.notes), args.quiet)
+    told = _Description(scenes, cameras)
+    server = PageServer(_resources(scenes, told), args.host, args.port)
+    if args.host in ALL_ADDRESSES:
+        say_notes(["whoever reaches this machine and knows the address can see these scenes"], args.quiet)
+    if args.json:
+        print_json(url=server.url, host=args.host, port=server.port, scene=args.scene, other=scenes[1].path if len(scenes) > 1 else None,
+                   bytes=scenes[0].size_bytes)  # fmt: skip
+    elif not args.quiet:
+        print("\n".join(f"{scene.path} ({format_size(scene.size_bytes)})" for scene in scenes))
+        print(f"  {server.url}\n  Ctrl-C ends it")
+    sys.stdout.flush()
+    if len(scenes) > 1:
+        threading.Thread(target=told.measure, daemon=True).start()
+    if not args.no_browser:
+        webbrowser.open(server.url)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        pass  # how one ends it
+    finally:
+        server.server_close()
+
+
+class _Description:
+    """scene.json, which learns how alike two scenes are while the page is open already."""
+
+    def __init__(self, scenes: list[ShownScene], cameras: list[Camera]):
+        self._scenes, self._cameras = scenes, cameras
+        self._psnr: float | None = None
+        self._pending = len(scenes) > 1
+
+    def measure(self) -> None:
+        """Takes seconds."""
+        first, second = (scene.path for scene in self._scenes)
+        try:
+            self._psnr = measured(first, second, self._cameras)
+        finally:
+            self._pending = False
+
+    def content(self) -> bytes:
+        """The JSON as it stands."""
+        urls = [f"{'ab'[i]}{scene.ending}" for i, scene in enumerate(self._scenes)]
+        return description(self._scenes, self._cameras, self._psnr, self._pending, urls)
+
+
+def _resources(scenes: list[ShownScene], told: _Description) -> dict[str, Resource]:
+    files = site()
+    out = {name: Resource(kind, lambda name=name: files[name]) for name, kind in FILES.items()}
+    out[""] = out["index.html"]
+    out["scene.json"] = Resource("application/json", told.content)
+    for letter, scene in zip("ab", scenes, strict=False):
+        out[f"{letter}{scene.ending}"] = Resource("application/octet-stream", lambda scene=scene: scene.content)
+    return out
+
+
+def _port(text: str) -> int:
+    value = int(text) if text.isdecimal() else -1
+    if not 0 <= value <= 65_535:
+        raise argparse.ArgumentTypeError(f"expected a number of 0 to 65535, found {text!r}")
+    return value

@@ -1,8 +1,9 @@
 /**
  * Pictures of scenes: `node pictures.mjs job.json out`.
  *
- * job.json: `{ "data": folder, "pictures": [{ "name", "scene" or "scenes": [slot 0, slot 1], "camera", "options", "by" }] }`, with
- * scenes as tests/load.ts reads them and `by` one of "picture" (default) and "canvas". Writes `out/<name>.rgba`, rows from the
+ * job.json: `{ "data": folder, "pictures": [{ "name", "scene" or "scenes": [slot 0, slot 1], "camera", "options", "by",
+ * "grownFrom", "lost" }] }`, with scenes as tests/load.ts reads them and `by` one of "picture" (default) and "canvas". `grownFrom`: the
+ * scene has come in two parts, the first of so many splats. `lost`: the device was lost before. Writes `out/<name>.rgba`, rows from the
  * top, and `out/report.json`.
  */
 import { readFileSync, writeFileSync } from "node:fs";
@@ -20,11 +21,14 @@ try {
   const page = await openPage(browser, `${server.url}/page/index.html`);
   const report = { browser: browser.version(), psnr: {} };
   let loaded = [null, null];
-  for (const { name, scene, scenes = [scene, null], camera, options = {}, by = "picture" } of job.pictures) {
+  for (const { name, scene, scenes = [scene, null], camera, options = {}, by = "picture", grownFrom, lost } of job.pictures) {
     for (const slot of [0, 1])
       if (scenes[slot] !== loaded[slot])
         await page.evaluate(([slot, url]) => window.harness.load(slot, url), [slot, scenes[slot] && `/data/${scenes[slot]}`]);
     loaded = scenes;
+    if (grownFrom)
+      await page.evaluate((all) => window.harness.grow(...all), [`/data/${scene}`, grownFrom, camera]);
+    if (lost) await page.evaluate(() => window.harness.lose());
     const text = await page.evaluate(([by, camera, options]) => window.harness[by](camera, options), [by, camera, options]);
     writeFileSync(join(out, `${name}.rgba`), Buffer.from(text, "base64"));
     if (scenes[1] !== null)

@@ -99,6 +99,7 @@ def drawn(scenes: dict[str, Scene], views: dict[str, Camera], tmp_path_factory: 
         job("canvas", "tile", by="canvas"),
         job("grown", "tile", by="canvas", grownFrom=9000),
         job("lost", "tile", by="canvas", lost=True),
+        job("alone", "tile", by="canvas", alone=True),
         job("left", **both),
         job("right", **both, options={"show": {"kind": "slot", "slot": 1}}),
         job("split", **both, options={"show": {"kind": "split", "x": 77}}, by="canvas"),
@@ -144,8 +145,8 @@ def test_budget_keeps_the_most_important(drawn, scenes, views):
     assert psnr(drawn["budget"], render_view(kept, views["tile"]).image) > ENOUGH
 
 
-@pytest.mark.parametrize("name", ["canvas", "grown", "lost"])
-def test_canvas_by_the_worker(drawn, name):
+@pytest.mark.parametrize("name", ["canvas", "grown", "lost", "alone"])
+def test_canvas(drawn, name):
     assert np.abs(drawn[name].astype(int) - drawn["tile_32"]).max() <= 1
 
 

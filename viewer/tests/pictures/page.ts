@@ -3,6 +3,14 @@ import { Renderer } from "../../src/render/renderer.ts";
 import type { DrawOptions, Slot } from "../../src/render/options.ts";
 import { cameraOf, loadSplats, type PlainCamera } from "../load.ts";
 
+if (location.search === "?alone") {
+  window.Worker = class {
+    constructor() {
+      throw new Error("no workers here");
+    }
+  } as unknown as typeof Worker;
+}
+
 const renderer = new Renderer(document.querySelector("canvas")!, {
   onLost: () => dispatchEvent(new Event("lost")),
   onRestored: () => dispatchEvent(new Event("restored")),

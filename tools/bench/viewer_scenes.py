@@ -38,7 +38,7 @@ def draw(folder: Path, pictures: list[dict[str, Any]]) -> tuple[dict[str, np.nda
     out = folder / "out"
     out.mkdir(exist_ok=True)
     program = VIEWER / "tests" / "pictures" / "pictures.mjs"
-    subprocess.run(["node", str(program), str(folder / "job.json"), str(out)], check=True, cwd=VIEWER)
+    subprocess.run(["node", str(program), str(folder / "job.json"), str(out)], check=True, cwd=VIEWER, timeout=120)
     images = {}
     for picture in pictures:
         camera = picture["camera"]

@@ -15,8 +15,10 @@ export class Program {
     for (const shader of shaders) gl.attachShader(this.handle, shader);
     gl.linkProgram(this.handle);
     for (const shader of shaders) gl.deleteShader(shader);
-    if (!gl.getProgramParameter(this.handle, gl.LINK_STATUS) && !gl.isContextLost())
-      throw new Error(`A shader does not compile here: ${shaders.map((s) => gl.getShaderInfoLog(s)).join("")}${gl.getProgramInfoLog(this.handle)}`);
+    if (!gl.getProgramParameter(this.handle, gl.LINK_STATUS) && !gl.isContextLost()) {
+      const why = [...shaders.map((shader) => gl.getShaderInfoLog(shader)), gl.getProgramInfoLog(this.handle)];
+      throw new Error(`A shader does not compile here: ${why.join("")}`);
+    }
   }
 
   use(): void {
@@ -46,7 +48,8 @@ export class Program {
 
 function shaderOf(gl: GL, kind: number, text: string): WebGLShader {
   const shader = gl.createShader(kind)!;
-  gl.shaderSource(shader, `#version 300 es\nprecision highp float;\nprecision highp int;\nprecision highp sampler2D;\nprecision highp usampler2D;\n${text}`);
+  const precisions = ["float", "int", "sampler2D", "usampler2D"].map((kind) => `precision highp ${kind};`);
+  gl.shaderSource(shader, `#version 300 es\n${precisions.join("\n")}\n${text}`);
   gl.compileShader(shader);
   return shader;
 }

@@ -52,8 +52,9 @@ export class Layer {
     });
   }
 
-  get scene(): Splats | null {
-    return this.splats;
+  /** Splats in the order that the image was made of. */
+  get drawn(): number {
+    return this.projector.count;
   }
 
   /** @throws RangeError if the scene is too large for the device; the slot is then empty. */

@@ -23,7 +23,7 @@ export class Order {
   private radius = new Float32Array(0);
   /** [N], opacity times the area of the largest cross-section, world units². */
   private importance = new Float32Array(0);
-  private threshold = { budget: 0, importance: 0 };
+  private threshold = { budget: Infinity, importance: 0 };
   private readonly histograms = [new Uint32Array(RADIX), new Uint32Array(RADIX)];
   private scratch = [new Uint32Array(0), new Uint32Array(0), new Uint32Array(0), new Uint32Array(0)];
 
@@ -38,13 +38,13 @@ export class Order {
       const b = logScales[3 * row + 1];
       const c = logScales[3 * row + 2];
       const opacity = 1 / (1 + Math.exp(-opacityLogits[row]));
-      // Not a number of any of them ends as a reach of 0 or a radius that is never inside.
-      const reach = opacity >= MIN_ALPHA ? Math.sqrt(2 * Math.log(opacity / MIN_ALPHA)) + 1e-3 : 0;
+      const importance = opacity * Math.exp(a + b + c - Math.min(a, b, c));
+      const reach = opacity >= MIN_ALPHA && importance >= 0 ? Math.sqrt(2 * Math.log(opacity / MIN_ALPHA)) + 1e-3 : 0;
       this.reach[i] = reach;
       this.radius[i] = reach * Math.exp(Math.max(a, b, c));
-      this.importance[i] = opacity * Math.exp(a + b + c - Math.min(a, b, c));
+      this.importance[i] = reach > 0 ? importance : 0;
     }
-    this.threshold = { budget: 0, importance: 0 };
+    this.threshold = { budget: Infinity, importance: 0 };
   }
 
   /**

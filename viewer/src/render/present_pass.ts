@@ -25,6 +25,7 @@ void main() {
 }`;
 
 const KINDS = { split: 2, difference: 3, side: 4 } as const;
+type Images = readonly [Target | null, Target | null];
 
 /** Blended slots to 8-bit pixels. */
 export class PresentPass {
@@ -38,10 +39,11 @@ export class PresentPass {
 
   /**
    * @param framebuffer null for the canvas.
-   * @param first, second: of slots 0 and 1; one that is not shown may be missing.
+   * @param images of slots 0 and 1; one that is not shown may be missing.
    */
-  present(framebuffer: WebGLFramebuffer | null, first: Target | null, second: Target | null, show: Show, background: readonly number[]): void {
+  present(framebuffer: WebGLFramebuffer | null, images: Images, show: Show, background: readonly number[]): void {
     const { gl, program } = this;
+    const [first, second] = images;
     const some = (first ?? second)!;
     gl.bindFramebuffer(gl.FRAMEBUFFER, framebuffer);
     gl.viewport(0, 0, some.width, some.height);

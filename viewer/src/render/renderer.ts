@@ -32,6 +32,8 @@ export class Renderer {
   private readonly canvas: HTMLCanvasElement;
   private readonly events: RendererEvents;
   readonly gl: GL;
+  /** The device is no GPU: frames take long, and a page may want to say so. */
+  readonly software: boolean;
   private passes!: Passes & { present: PresentPass };
   private readonly layers: [Layer, Layer];
   private formats!: { 16: number; 32: number; auto: number };
@@ -42,9 +44,12 @@ export class Renderer {
     this.canvas = canvas;
     this.events = events;
     // Frames that were drawn stay, so that a page may draw only when something changed, and copy the canvas at any time.
-    const gl = canvas.getContext("webgl2", { alpha: false, antialias: false, depth: false, preserveDrawingBuffer: true });
+    const gl = canvas.getContext("webgl2", {
+      alpha: false, antialias: false, depth: false, preserveDrawingBuffer: true, powerPreference: "high-performance",
+    });
     if (gl === null) throw new Error("This browser has no WebGL2, or it is switched off");
     this.gl = gl;
+    this.software = drawnByCpu(gl);
     this.prepare();
     const onOrder = () => events.onOrder?.();
     this.layers = [new Layer(gl, onOrder), new Layer(gl, onOrder)];
@@ -100,6 +105,11 @@ export class Renderer {
     return psnr(a, b);
   }
 
+  /** How many splats of a slot may touch the image that was drawn last. */
+  drawn(slot: Slot): number {
+    return this.layers[slot].drawn;
+  }
+
   /** Gives the device's memory back and ends workers. */
   dispose(): void {
     this.canvas.removeEventListener("webglcontextlost", this.lost);
@@ -113,7 +123,7 @@ export class Renderer {
   }
 
   private frame(camera: Camera, options: DrawOptions, exact: boolean): void {
-    if (this.gl.isContextLost()) return;
+    if (this.gl.isContextLost() || camera.width < 1 || camera.height < 1) return;
     this.last = { camera, options };
     if (this.canvas.width !== camera.width) this.canvas.width = camera.width;
     if (this.canvas.height !== camera.height) this.canvas.height = camera.height;
@@ -128,9 +138,11 @@ export class Renderer {
       budget: options.budget ?? Infinity,
       format: this.formats[options.precision ?? "auto"],
     };
-    const image = (slot: Slot): Target | null =>
-      show.kind === "slot" && show.slot !== slot ? null : this.layers[slot].image(this.passes, shot, columnsOf(show, slot, camera.width), exact);
-    this.passes.present.present(framebuffer, image(0), image(1), show, options.background ?? [0, 0, 0]);
+    const image = (slot: Slot): Target | null => {
+      if (show.kind === "slot" && show.slot !== slot) return null;
+      return this.layers[slot].image(this.passes, shot, columnsOf(show, slot, camera.width), exact);
+    };
+    this.passes.present.present(framebuffer, [image(0), image(1)], show, options.background ?? [0, 0, 0]);
   }
 
   private prepare(): void {
@@ -140,7 +152,7 @@ export class Renderer {
     const blended = full && gl.getExtension("EXT_float_blend") !== null;
     const format16 = half ? gl.RGBA16F : gl.RGBA8;
     const format32 = blended ? gl.RGBA32F : format16;
-    this.formats = { 16: format16, 32: format32, auto: drawnByCpu(gl) ? format32 : format16 };
+    this.formats = { 16: format16, 32: format32, auto: this.software ? format32 : format16 };
     this.passes = {
       project: new ProjectPass(gl),
       blend: new BlendPass(gl),

@@ -41,10 +41,12 @@ export class RowTexture {
     }
     gl.bindTexture(gl.TEXTURE_2D, this.handle);
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 4);
+    const put = (row: number, columns: number, rows: number) =>
+      gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, row, columns, rows, format, type, data, row * width * channels);
     const whole = Math.floor(texels / width);
-    if (whole > first) gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, first, width, whole - first, format, type, data, first * width * channels);
     const rest = texels - whole * width;
-    if (rest > 0) gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, whole, rest, 1, format, type, data, whole * width * channels);
+    if (whole > first) put(first, width, whole - first);
+    if (rest > 0) put(whole, rest, 1);
   }
 
   dispose(): void {

@@ -32,7 +32,8 @@ export class SceneTextures {
     const { count } = splats;
     const k = (splats.shDegree + 1) ** 2;
     const most = Math.floor((this.width * this.gl.getParameter(this.gl.MAX_TEXTURE_SIZE)) / k);
-    if (count > most) throw new RangeError(`This device shows at most ${most} splats of degree ${splats.shDegree}, and the scene has ${count}`);
+    if (count > most)
+      throw new RangeError(`This device shows at most ${most} splats of degree ${splats.shDegree}, and the scene has ${count}`);
     const from = k === this.coefficients ? keep : 0;
     const room = Math.min(Math.max(capacity, count), most);
     this.coefficients = k;

@@ -11,10 +11,13 @@ interface Wanted {
   version: number;
 }
 
-/** Orders of one scene, from a worker; the newest request wins, and one at a time is under way. */
+/**
+ * Orders of one scene, from a worker; the newest request wins, and one at a time is under way. Where a page may have no workers
+ * (by its content security policy, say), orders are made on this thread.
+ */
 export class Sorter {
   private readonly onOrder: (order: Uint32Array<ArrayBuffer>) => void;
-  private readonly worker: Worker;
+  private worker: Worker | null = null;
   private scene: Splats | null = null;
   private version = 0;
   /** The first version whose orders name only splats that are still there. */
@@ -30,8 +33,13 @@ export class Sorter {
   /** @param onOrder gets numbers of splats, nearest first; the array is the sorter's again after the call. */
   constructor(onOrder: (order: Uint32Array<ArrayBuffer>) => void) {
     this.onOrder = onOrder;
-    this.worker = new OrderWorker();
-    this.worker.onmessage = ({ data }: MessageEvent<SortedMessage>) => this.receive(data.order);
+    try {
+      this.worker = new OrderWorker();
+      this.worker.onmessage = ({ data }: MessageEvent<SortedMessage>) => this.receive(data.order);
+      this.worker.onerror = () => this.goOnAlone();
+    } catch {
+      // without one
+    }
   }
 
   /**
@@ -43,6 +51,7 @@ export class Sorter {
     this.version++;
     if (!refines) this.oldest = this.version;
     this.own = null;
+    if (this.worker === null) return;
     const rows = rowsFrom(splats, keep);
     const message: SceneMessage = { kind: "scene", from: keep, rows };
     this.worker.postMessage(message, [rows.means.buffer, rows.logScales.buffer, rows.opacityLogits.buffer] as ArrayBuffer[]);
@@ -50,6 +59,7 @@ export class Sorter {
 
   /** Asks for an order, unless the last answer or the one under way is it. */
   request(view: View, budget: number): void {
+    if (this.worker === null) return this.sortNow(view, budget);
     const wanted = { view, budget, version: this.version };
     if (same(this.underWay ?? this.done, wanted)) {
       this.waiting = null;
@@ -83,7 +93,7 @@ export class Sorter {
   }
 
   dispose(): void {
-    this.worker.terminate();
+    this.worker?.terminate();
     this.release();
   }
 
@@ -92,8 +102,17 @@ export class Sorter {
     this.waiting = null;
     const { view, budget } = this.underWay;
     const message: SortMessage = { kind: "sort", view, budget, spare: this.spare };
-    this.worker.postMessage(message, this.spare === null ? [] : [this.spare.buffer]);
+    this.worker!.postMessage(message, this.spare === null ? [] : [this.spare.buffer]);
     this.spare = null;
+  }
+
+  /** The worker cannot be loaded, or has run out of memory. */
+  private goOnAlone(): void {
+    const wanted = this.waiting ?? this.underWay;
+    this.worker?.terminate();
+    this.worker = this.underWay = this.waiting = null;
+    if (wanted !== null) this.sortNow(wanted.view, wanted.budget);
+    this.release();
   }
 
   private receive(order: Uint32Array<ArrayBuffer>): void {

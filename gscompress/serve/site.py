@@ -15,7 +15,8 @@ FILES = {
 }
 """What the page consists of, with content types."""
 
-PLACES = (Path(__file__).parents[1] / "site", Path(__file__).parents[2] / "viewer" / "dist")
+PLACES = (Path(__file__).parents[2] / "viewer" / "dist", Path(__file__).parents[1] / "site")
+"""A checkout first: what an editable install has copied may be old."""
 
 
 @cache

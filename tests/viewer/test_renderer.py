@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 from dataclasses import replace
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -19,26 +17,11 @@ from gscompress.cameras import Camera
 from gscompress.render import render_view
 from gscompress.scene import Scene
 
-ROOT = Path(__file__).resolve().parents[2]
+from .browser import ROOT, chromium, missing
+
 BACKGROUND = (0.25, 0.5, 0.75)
 ENOUGH = 45.0
 """dB, both rounded to 8 bits."""
-
-
-def missing() -> str | None:
-    """What a browser test would need and is not there."""
-    if shutil.which("node") is None:
-        return "node is not installed"
-    if not (ROOT / "viewer" / "node_modules" / "playwright-core").is_dir():
-        return "viewer/node_modules is not there: npm ci in viewer/"
-    if chromium() is None:
-        return "Chromium is not installed"
-    return None
-
-
-def chromium() -> str | None:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
 def bench_module(name: str) -> ModuleType:

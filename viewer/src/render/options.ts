@@ -30,7 +30,7 @@ export interface DrawOptions {
   shDegree?: number;
   /** 0 to 1, behind everything; black by default. */
   background?: readonly [number, number, number];
-  /** At most this many splats of a scene, the most important ones. */
+  /** At most this many splats of a scene: those with the most opacity times area in the image. */
   budget?: number;
   /** Bits of the floats in which splats are blended; the renderer's choice by default. */
   precision?: 16 | 32;

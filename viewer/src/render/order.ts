@@ -23,7 +23,6 @@ export class Order {
   private radius = new Float32Array(0);
   /** [N], opacity times the area of the largest cross-section, world units². */
   private importance = new Float32Array(0);
-  private threshold = { budget: Infinity, importance: 0 };
   private readonly histograms = [new Uint32Array(RADIX), new Uint32Array(RADIX)];
   private scratch = [new Uint32Array(0), new Uint32Array(0), new Uint32Array(0), new Uint32Array(0)];
 
@@ -44,19 +43,19 @@ export class Order {
       this.radius[i] = reach * Math.exp(Math.max(a, b, c));
       this.importance[i] = reach > 0 ? importance : 0;
     }
-    this.threshold = { budget: Infinity, importance: 0 };
   }
 
   /**
    * Numbers of the splats to draw, by depth.
    *
-   * @param budget if there are more splats than this, the least important ones are left out.
+   * @param budget if there are more than this, those with the least opacity times area in the image are left out.
    * @param out is used for the result if it is large enough.
    */
   sort(view: View, budget = Infinity, out?: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
     const [keys, ids, nextKeys, nextIds] = this.scratch;
     const [low, high] = this.histograms;
-    const shown = this.visible(view, this.leastImportance(budget), new Float32Array(keys.buffer), ids);
+    let shown = this.visible(view, keys, ids);
+    if (shown > budget) shown = this.strongest(shown, Math.max(0, Math.floor(budget)));
     low.fill(0);
     high.fill(0);
     for (let j = 0; j < shown; j++) {
@@ -75,8 +74,9 @@ export class Order {
     return order;
   }
 
-  /** Writes depths and numbers of splats that may touch the image, and returns how many those are. */
-  private visible(view: View, leastImportance: number, depths: Float32Array, ids: Uint32Array): number {
+  /** Writes bits of depths, and numbers, of splats that may touch the image, and returns how many those are. */
+  private visible(view: View, keys: Uint32Array<ArrayBuffer>, ids: Uint32Array): number {
+    const depths = new Float32Array(keys.buffer);
     const [r0, r1, r2, r3, r4, r5, r6, r7, r8] = view.rotation;
     const [tx, ty, tz] = view.translation;
     const { fx, fy, cx, cy, width, height, slopes } = view;
@@ -84,14 +84,14 @@ export class Order {
     const gainX = fx * Math.hypot(1, Math.max(-slopes[0], slopes[2]));
     const gainY = fy * Math.hypot(1, Math.max(-slopes[1], slopes[3]));
     const blur = Math.sqrt(DILATION);
-    const { means, reach, radius, importance, count } = this;
+    const { means, reach, radius, count } = this;
     let shown = 0;
     for (let i = 0, at = 0; i < count; i++, at += 3) {
       const x = means[at];
       const y = means[at + 1];
       const z = means[at + 2];
       const depth = r6 * x + r7 * y + r8 * z + tz;
-      if (!(depth >= NEAR && depth <= FAR && reach[i] > 0 && importance[i] >= leastImportance)) continue;
+      if (!(depth >= NEAR && depth <= FAR && reach[i] > 0)) continue;
       const inverse = 1 / depth;
       const around = radius[i] * inverse;
       const soft = reach[i] * blur;
@@ -107,13 +107,29 @@ export class Order {
     return shown;
   }
 
-  private leastImportance(budget: number): number {
-    if (budget >= this.count) return -Infinity;
-    if (this.threshold.budget !== budget) {
-      const sorted = this.importance.slice(0, this.count).sort();
-      this.threshold = { budget, importance: budget < 1 ? Infinity : sorted[this.count - budget] };
+  /** Keeps, of what `visible` wrote, the `budget` splats that matter most (to 1 %), in their order. */
+  private strongest(shown: number, budget: number): number {
+    const [keys, ids, weights] = this.scratch;
+    const depths = new Float32Array(keys.buffer);
+    const areas = new Float32Array(weights.buffer);
+    const histogram = this.histograms[0].fill(0);
+    for (let j = 0; j < shown; j++) {
+      areas[j] = this.importance[ids[j]] / (depths[j] * depths[j]);
+      histogram[weights[j] >>> 16]++;
     }
-    return this.threshold.importance;
+    // All of the larger classes, and of class `least` only `rest`.
+    let least = RADIX;
+    let rest = budget;
+    while (least > 0 && histogram[least - 1] <= rest) rest -= histogram[--least];
+    least--;
+    let kept = 0;
+    for (let j = 0; j < shown; j++) {
+      const kind = weights[j] >>> 16;
+      if (kind < least || (kind === least && rest-- <= 0)) continue;
+      keys[kept] = keys[j];
+      ids[kept++] = ids[j];
+    }
+    return kept;
   }
 
   private reserve(count: number): void {

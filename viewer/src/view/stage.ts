@@ -108,9 +108,9 @@ export class Stage implements Viewpoint {
 
   /** @param keep first splats that are as they were in this slot. */
   setScene(slot: Slot, splats: Splats | null, keep = 0): void {
-    const growth = splats === null ? {} : { keep, capacity: splats.count };
+    const refines = splats !== null && this.#scenes[slot]?.means.buffer === splats.means.buffer;
     this.#scenes[slot] = splats;
-    this.#renderer.setScene(slot, splats, growth);
+    this.#renderer.setScene(slot, splats, splats === null ? {} : { refines, keep, capacity: splats.means.length / 3 });
     const first = this.#scenes[0] ?? this.#scenes[1];
     if (first && first.count > 0) this.#extent = extentOf(first);
     this.redraw();

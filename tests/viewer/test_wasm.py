@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +19,8 @@ from gscompress.config import CompressOptions
 from gscompress.errors import FormatError
 from gscompress.scene import Scene
 
-ROOT = Path(__file__).resolve().parents[2]
+from .browser import ROOT, without_node
+
 GOLDEN = ROOT / "tests" / "golden"
 ARRAYS = {"means": "means", "quats": "quats", "logScales": "log_scales", "opacityLogits": "opacity_logits", "sh": "sh"}
 
@@ -28,10 +28,9 @@ ARRAYS = {"means": "means", "quats": "quats", "logScales": "log_scales", "opacit
 @pytest.fixture(scope="module")
 def decode(tmp_path_factory: pytest.TempPathFactory):
     """Decodes files in node: a list of what viewer/tests/decode.mjs says of each."""
-    if shutil.which("node") is None:
-        pytest.skip("no decoding in node: node is not installed")
-    if not (ROOT / "viewer" / "node_modules" / "vite").is_dir():
-        pytest.skip("no decoding in node: viewer/node_modules is not there: npm ci in viewer/")
+    reason = without_node()
+    if reason:
+        pytest.skip(f"no decoding in node: {reason}")
     folder = tmp_path_factory.mktemp("decode")
 
     def run(*files: Path) -> list[dict]:

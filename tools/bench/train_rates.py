@@ -1,6 +1,6 @@
 """`gscompress train` for rate and distortion, beside plain 3DGS compressed in closed form and as SOG, on test photographs.
 
-    python tools/bench/train_rates.py -o tools/bench/results/train_rates.json [--iterations 2500] [--scenes bonsai fox lego]
+    python tools/bench/train_rates.py -o tools/bench/results/train_rates.json [--iterations 2500] [--scenes bonsai fox lego] [--lambdas 3e-5 1e-5]
     python tools/bench/train_rates.py --table tools/bench/results/train_rates.json > tools/bench/results/train_rates.md
 
 Both get `--iterations`: the default preset some of them for plain 3DGS and the others for rate and distortion, plain 3DGS by
@@ -14,6 +14,7 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from closed_form import bytes_at
@@ -47,7 +48,7 @@ def plain(photographs: Photographs, iterations: int) -> Scene:
     return SplatTrainer(photographs, SplattingOptions(iterations=iterations)).train()
 
 
-def measured(name: str, iterations: int) -> dict:
+def measured(name: str, iterations: int, lambdas: Sequence[float]) -> dict:
     """One set of photographs."""
     from gscompress.train.refine import refine_scene
 
@@ -67,7 +68,7 @@ def measured(name: str, iterations: int) -> dict:
         sog = Path(temporary) / "scene.sog"
         write(longer, sog)
         out["sog"] = {"bytes": sog.stat().st_size, "psnr": tested(read(sog).scene, photographs)}
-    for lambda_ in LAMBDAS:
+    for lambda_ in lambdas:
         made = refine_scene(start, RefineOptions(lambda_=lambda_, iterations=further), photographs=photographs)
         out["trained"].append({
             "lambda": lambda_, "bytes": len(made.data), "psnr": tested(decompress(made.data), photographs), "splats": made.splats_out,
@@ -110,6 +111,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenes", nargs="+", default=list(SETS), choices=list(SETS))
     parser.add_argument("--iterations", type=int, default=2500)
+    parser.add_argument("--lambdas", nargs="+", type=float, default=LAMBDAS)
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("--table", type=Path, help="print the table of these results instead")
     args = parser.parse_args()
@@ -119,7 +121,7 @@ def main() -> None:
     settle_process()
     results = json.loads(args.output.read_text()) if args.output.exists() else {}
     for name in args.scenes:
-        results[name] = measured(name, args.iterations)
+        results[name] = measured(name, args.iterations, args.lambdas)
         args.output.write_text(json.dumps(results, indent=1) + "\n")
 
 

@@ -78,8 +78,10 @@ export class App {
     picker.addEventListener("change", () => void this.open([...(picker.files ?? [])]));
     this.#welcome = el("div", { class: "welcome", hidden: true }, el("h1", {}, "gscompress"),
       el("p", {}, "Drop a .gsz, .ply or .splat here, or two to compare them."), button("Open files", "Open files", () => picker.click()));
-    root.append(this.#stage.canvas, this.#divider.element, ...this.#labels.elements, el("div", { class: "timebar", hidden: true }), this.#bars.element,
-      this.#panel.element, this.#stats.element, this.#welcome, this.#toolbar.element, this.#messages.element, picker, this.#help);
+    const timebar = el("div", { class: "timebar", hidden: true }); // for scenes that move
+    const dock = el("div", { class: "dock" }, this.#bars.element, this.#labels.element, timebar, this.#toolbar.element);
+    root.append(this.#stage.canvas, this.#divider.element, dock, this.#panel.element, this.#stats.element, this.#welcome,
+      this.#messages.element, picker, this.#help);
     shortcuts(act, {
       modes: () => this.#change({ mode: next(MODES, this.#stage.settings.mode) }),
       backgrounds: () => this.#change({ background: next(Object.keys(BACKGROUNDS), this.#stage.settings.background) }),

@@ -6,7 +6,7 @@ import type { SceneFacts } from "./panels.ts";
 export class Labels {
   readonly #sides = [el("div", { class: "label first", hidden: true }), el("div", { class: "label second", hidden: true })] as const;
   readonly #between = el("div", { class: "label between", hidden: true, role: "status" });
-  readonly elements = [...this.#sides, this.#between];
+  readonly element = el("div", { class: "labels" }, this.#between, ...this.#sides);
 
   /**
    * @param facts of both scenes; null where one is missing.

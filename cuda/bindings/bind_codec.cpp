@@ -93,8 +93,6 @@ static nb::tuple decode(nb::bytes data, bool partial, size_t max_splats, int thr
         decode_blocks(file.params, file.networks.get(), file.lowest_class, file.blocks, {means.get(), quats.get(), log_scales.get(), opacity_logits.get(), sh.get()}, threads);
     } catch (const FormatFault &f) {
         return nb::make_tuple(static_cast<int>(f.kind), f.field, f.expected, f.found);
-    } catch (const ChunkFault &f) {
-        return nb::make_tuple(static_cast<int>(FormatFault::CORRUPT), f.chunk, std::string("a sound stream"), std::string(f.what()));
     } catch (const std::bad_alloc &) {
         return nb::make_tuple(static_cast<int>(FormatFault::UNSUPPORTED), std::string("header.splats"), std::string("as many as fit into memory"), std::to_string(file.splats));
     }

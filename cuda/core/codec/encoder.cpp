@@ -1,5 +1,7 @@
 #include "encoder.hpp"
 
+#include "parallel.hpp"
+
 namespace gsz {
 namespace {
 

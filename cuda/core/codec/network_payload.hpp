@@ -1,6 +1,6 @@
 // The sections that hold networks and condition grids: fields of a fixed form, then a stream. FORMAT.md has both.
 #pragma once
-#include "format_fault.hpp"
+#include "faults.hpp"
 #include "networks.hpp"
 
 namespace gsz {

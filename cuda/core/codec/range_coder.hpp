@@ -3,14 +3,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <stdexcept>
 #include <vector>
 
-namespace gsz {
+#include "faults.hpp"
 
-struct Fault : std::runtime_error {  // a stream contradicts itself or what its header says
-    using std::runtime_error::runtime_error;
-};
+namespace gsz {
 
 class RangeEncoder {
 public:
@@ -62,7 +59,7 @@ public:
     RangeDecoder(const uint8_t *data, size_t size) : next_(data), end_(data + size) {
         at_ = word();
         at_ = at_ << 32 | word();
-        if (at_ == UINT64_MAX) throw Fault("the stream begins beyond its range");  // it stays within from here on
+        if (at_ == UINT64_MAX) broken("the stream begins beyond its range");  // it stays within from here on
     }
 
     int code(uint32_t p1) {

@@ -52,7 +52,6 @@ bool decode(const std::vector<uint8_t> &f, bool partial) {
                 if (!std::isfinite(v)) std::abort();
         return true;
     } catch (const FormatFault &) {
-    } catch (const Fault &) {
     }
     return false;
 }

@@ -47,18 +47,23 @@ export async function decode(bytes, { sizes, lanes = 3, openBlocks, openLane = o
 
 const ARRAYS = { means: "means", quats: "quats", log_scales: "logScales", opacity_logits: "opacityLogits", sh: "sh" };
 
-/** The arrays' checksums with their rows as the native decoder has them: block after block, in each layer after layer. */
-export function checksums(bytes, splats) {
-  const head = readHead(bytes.subarray(0, new DataView(bytes.buffer, bytes.byteOffset).getUint32(8, true)));
-  let row = 0;
-  const chunks = head.sections.filter((s) => isChunk(s) && s.kind !== "harmonics").map((s) => ({ ...s, first: (row += s.splats) - s.splats }));
-  const here = chunks.filter(({ first, splats: n }) => first + n <= splats.count).sort((a, b) => a.block - b.block || a.layer - b.layer);
+/** Checksums of rows [first, first + n) of the arrays, one such piece after the other. */
+export function checksumsOf(splats, pieces = [{ first: 0, splats: splats.count }]) {
   return Object.fromEntries(
     Object.entries(ARRAYS).map(([name, key]) => {
       const hash = createHash("sha256");
       const width = splats.count ? splats[key].length / splats.count : 0;
-      for (const { first, splats: n } of here) hash.update(splats[key].slice(width * first, width * (first + n)));
+      for (const { first, splats: n } of pieces) hash.update(splats[key].slice(width * first, width * (first + n)));
       return [name, hash.digest("hex")];
     }),
   );
+}
+
+/** The same of a decoded file, with the rows as the native decoder has them: block after block, in each layer after layer. */
+export function checksums(bytes, splats) {
+  const head = readHead(bytes.subarray(0, new DataView(bytes.buffer, bytes.byteOffset).getUint32(8, true)));
+  let row = 0;
+  const chunks = head.sections.filter((s) => isChunk(s) && s.kind !== "harmonics").map((s) => ({ ...s, first: (row += s.splats) - s.splats }));
+  const here = chunks.filter(({ first, splats: n }) => first + n <= splats.count);
+  return checksumsOf(splats, here.sort((a, b) => a.block - b.block || a.layer - b.layer));
 }

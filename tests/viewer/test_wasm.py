@@ -1,0 +1,155 @@
+"""The page's decoder gives what the native one gives, bit for bit, and refuses what that refuses. Needs node and viewer/node_modules."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gscompress
+from gscompress import codec, errors, io
+from gscompress.bitstream.container import ENTRY, FIXED_HEADER, PREFIX
+from gscompress.config import CompressOptions
+from gscompress.io import ply
+from gscompress.scene import Scene
+
+ROOT = Path(__file__).resolve().parents[2]
+VIEWER = ROOT / "viewer"
+GOLDEN = ROOT / "tests" / "golden"
+ARRAYS = ("means", "quats", "log_scales", "opacity_logits", "sh")
+KINDS = {errors.BadMagic: "bad magic", errors.Truncated: "truncated", errors.Corrupt: "corrupt", errors.Unsupported: "unsupported"}
+CHANGES = 12
+"""Of each golden file."""
+
+
+def missing() -> str | None:
+    """What these tests would need and is not there."""
+    if shutil.which("node") is None:
+        return "node is not installed"
+    if not (VIEWER / "node_modules" / "vite").is_dir():
+        return "viewer/node_modules is not there: npm ci in viewer/"
+    return None
+
+
+pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+
+
+def node(*arguments: str, stdin: str = "") -> str:
+    """Output of a program of viewer/, which has to succeed."""
+    done = subprocess.run(["node", *arguments], input=stdin, capture_output=True, text=True, timeout=900, cwd=VIEWER)
+    assert done.returncode == 0, done.stderr[-3000:] or done.stdout[-3000:]
+    return done.stdout
+
+
+def verdicts(files: list[dict]) -> list[dict]:
+    """What the page makes of {path, partial, sizes}."""
+    return json.loads(node("tests/verdicts.mjs", stdin=json.dumps(files)))
+
+
+def checksums(scene: Scene) -> dict[str, str]:
+    return {name: hashlib.sha256(getattr(scene, name).astype("<f4").tobytes()).hexdigest() for name in ARRAYS}
+
+
+def native(data: bytes, partial: bool) -> dict:
+    try:
+        scene = codec.decode(data, partial=partial).scene
+    except errors.FormatError as error:
+        return {"kind": KINDS[type(error)], "field": error.field}
+    return {"format": "gsz", "splats": len(scene), "antialiased": scene.antialiased, "sha256": checksums(scene)}
+
+
+def mended(data: bytes) -> bytes:
+    """With the checksums of what is there, so that changed bytes reach the decoder."""
+    out = bytearray(data)
+    size = struct.unpack_from("<I", out, 8)[0]
+    if size > len(out) or size < FIXED_HEADER:
+        return data
+    offset = size
+    for at in range(FIXED_HEADER, size - ENTRY.size + 1, ENTRY.size):
+        length = struct.unpack_from("<I", out, at + 16)[0]
+        struct.pack_into("<I", out, at + 20, zlib.crc32(out[offset : offset + length]))
+        offset += length
+    struct.pack_into("<I", out, 12, zlib.crc32(out[PREFIX.size : size]))
+    return bytes(out)
+
+
+def changed(data: bytes, random: np.random.Generator) -> bytes:
+    """With some bytes changed, mostly behind the header."""
+    out = bytearray(data)
+    first = 0 if random.random() < 0.2 else min(len(out) - 1, struct.unpack_from("<I", out, 8)[0])
+    for at in random.integers(first, len(out), random.integers(1, 6)):
+        out[at] = random.integers(256)
+    if random.random() < 0.1:
+        out = out[: random.integers(1, len(out))]
+    return mended(bytes(out)) if len(out) >= 16 and random.random() < 0.8 else bytes(out)
+
+
+def test_unit_tests_pass():
+    """All golden files among them."""
+    assert "# fail 0" in node("--test", "--test-reporter=tap", "tests/unit/")
+
+
+def test_damage_has_the_same_verdict(tmp_path):
+    random = np.random.default_rng(5)
+    files, expected = [], []
+    for path in sorted(GOLDEN.rglob("good/*.gsz")):
+        for i in range(CHANGES):
+            data = changed(path.read_bytes(), random)
+            name = tmp_path / f"{path.parts[-3]}_{path.stem}_{i}.gsz"
+            name.write_bytes(data)
+            files.append({"path": str(name), "partial": bool(i % 2), "sizes": [[65536], [100, 7]][i % 3 == 0]})
+            expected.append(native(data, bool(i % 2)))
+    found = verdicts(files)
+    assert sum("splats" in e for e in expected) > 20
+    assert sum("splats" not in e for e in expected) > 100
+    for file, one, other in zip(files, expected, found, strict=True):
+        # Of two faults the page, which has not got all of the file, may meet the other one first.
+        assert other.get("sha256") == one.get("sha256"), (file, one, other)
+        assert ("kind" in other) == ("kind" in one), (file, one, other)
+
+
+@pytest.mark.data
+def test_real_scenes(data_dir, tmp_path):
+    files, expected = [], []
+    for source in sorted(data_dir.rglob("*.ply"), key=lambda path: path.stat().st_size)[:3]:
+        path = tmp_path / f"{source.stem}.gsz"
+        path.write_bytes(codec.compress(gscompress.load(source), CompressOptions(effort="fast")))
+        files.append({"path": str(path), "sizes": [65536, 1000, 3]})
+        expected.append(native(path.read_bytes(), False))
+    assert verdicts(files) == expected
+
+
+def test_other_formats_read_as_in_python(tmp_path):
+    """Also with broken rows, and in other orders and types."""
+    scene = gscompress.load(ROOT / "scenes" / "shapes_sh3.ply")
+    broken = Scene(scene.means.copy(), scene.quats.copy(), scene.log_scales, scene.opacity_logits, scene.sh, antialiased=True)
+    broken.means[3, 1] = np.nan
+    broken.quats[7] = 0
+    paths = [ROOT / "scenes" / "tile.ply", tmp_path / "broken.ply", tmp_path / "scene.splat"]
+    with paths[1].open("wb") as file:
+        ply.encode(broken, file)
+    scene.save(paths[2])
+    found = verdicts([{"path": str(path)} for path in paths])
+    for path, one in zip(paths, found, strict=True):
+        loaded = io.read(path)
+        assert (one["splats"], one["droppedRows"], one["antialiased"]) == (len(loaded.scene), loaded.dropped_rows, loaded.scene.antialiased)
+        if path.suffix == ".ply":
+            assert one["sha256"] == checksums(loaded.scene)
+        else:  # logarithms of other makers
+            assert {name: one["sha256"][name] for name in ("means", "quats")} == {name: checksums(loaded.scene)[name] for name in ("means", "quats")}
+
+
+@pytest.mark.slow
+def test_the_committed_program_is_what_the_sources_give():
+    done = subprocess.run([sys.executable, str(VIEWER / "build_wasm.py"), "--check"], capture_output=True, text=True)
+    if done.returncode == 2:
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, done.stdout

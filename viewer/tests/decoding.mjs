@@ -29,7 +29,9 @@ export function streamOf(bytes, sizes = [65536]) {
 }
 
 /** Decodes to the end: the last update, and what was said on the way. */
-export async function decode(bytes, { sizes, lanes = 3, openBlocks, openLane = openHere, onSplats, ...options } = {}) {
+export const decode = (bytes, { sizes, ...options } = {}) => decodeFrom(streamOf(bytes, sizes), options);
+
+export async function decodeFrom(source, { lanes = 3, openBlocks, openLane = openHere, onSplats, ...options }) {
   const infos = [];
   const progress = [];
   let last = null;
@@ -41,7 +43,7 @@ export async function decode(bytes, { sizes, lanes = 3, openBlocks, openLane = o
       onSplats?.(update);
     },
   };
-  await decodeStream(streamOf(bytes, sizes), { module, openLane, lanes, openBlocks }, handlers, options);
+  await decodeStream(source, { module, openLane, lanes, openBlocks }, handlers, options);
   return { ...last, infos, progress };
 }
 

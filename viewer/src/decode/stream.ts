@@ -19,9 +19,9 @@ export interface DecodeOptions {
   signal?: AbortSignal;
   /** Takes the whole chunks of a file that ends inside one, instead of refusing it. */
   partial?: boolean;
-  /** Bytes that the decoded scene may take; a file that says it takes more is refused before anything is allocated. */
+  /** Bytes that the decoded scene may take, 1.5e9 if not given; a file that says it takes more is refused before anything is allocated. */
   maxBytes?: number;
-  /** Milliseconds between updates while a layer comes. */
+  /** Milliseconds between updates while a layer comes; 250 if not given. */
   interval?: number;
 }
 
@@ -60,6 +60,7 @@ class Decoding {
   private scene: GrowingScene | null = null;
   private over = false;
   private told = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
   private readonly arrived: Arrived = { sections: 0, bytes: 0, anchors: 0, about: {} };
   private readonly workshop: Workshop;
   private readonly handlers: Handlers;
@@ -93,6 +94,7 @@ class Decoding {
 
   stop(): void {
     this.over = true;
+    clearTimeout(this.timer);
     this.lanes?.stop();
   }
 
@@ -149,16 +151,14 @@ class Decoding {
   }
 
   private take(section: Section, values: Float32Array): void {
-    if (this.over || !isChunk(section)) return;
-    try {
+    if (!isChunk(section)) return;
+    this.guarded(() => {
       const scene = this.scene!;
       scene.add(section, values);
       this.tellProgress();
-      const due = performance.now() - this.told >= (this.options.interval ?? 500);
-      if (scene.layerDone || (scene.pending && due)) this.tellSplats(false);
-    } catch (error) {
-      this.onFault(error);
-    }
+      if (scene.layerDone) this.tellSplats(false);
+      else if (scene.pending) this.tellSoon();
+    });
   }
 
   private tellInfo(head: Head): void {
@@ -168,8 +168,26 @@ class Decoding {
   }
 
   private tellSplats(complete: boolean): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
     this.handlers.onSplats(this.scene!.update(complete));
     this.told = performance.now();
+  }
+
+  /** Tells what there is when the interval has passed, even if nothing more comes until then. */
+  private tellSoon(): void {
+    const left = this.told + (this.options.interval ?? 250) - performance.now();
+    if (left <= 0) return this.tellSplats(false);
+    this.timer ??= setTimeout(() => this.guarded(() => this.tellSplats(false)), left);
+  }
+
+  /** Runs what may throw outside of `run`. */
+  private guarded(work: () => void): void {
+    try {
+      if (!this.over) work();
+    } catch (error) {
+      this.onFault(error);
+    }
   }
 
   private tellProgress(): void {

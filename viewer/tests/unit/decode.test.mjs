@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { checksums, decode, isChunk, readHead } from "../decoding.mjs";
+import { checksums, decode, decodeFrom, readHead } from "../decoding.mjs";
 
 const GOLDEN = new URL("../../../tests/golden/", import.meta.url);
 const FOLDERS = ["v1", "anchors"];
@@ -71,6 +71,17 @@ test("updates grow: rows stay where they are, `keep` says what has not changed",
     before = update;
   }
   assert.deepEqual(before.sh, splats.sh);
+});
+
+test("what has come is shown before more comes", async () => {
+  const head = readHead(SH3.subarray(0, new DataView(SH3.buffer).getUint32(8, true)));
+  const first = head.size + head.sections[0].size + head.sections[1].size;
+  const stop = new AbortController();
+  const stalled = new ReadableStream({ start: (controller) => controller.enqueue(SH3.slice(0, first)) });
+  const seen = [];
+  const ended = decodeFrom(stalled, { signal: stop.signal, onSplats: ({ splats }) => (seen.push(splats.count), stop.abort(new Error("seen"))) });
+  await assert.rejects(ended, /seen/);
+  assert.deepEqual(seen, [24]);
 });
 
 test("info is what `gscompress info` says", async () => {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import struct
 import subprocess
@@ -39,12 +40,18 @@ def missing() -> str | None:
     return None
 
 
+def chromium() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+
+
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
 
 def node(*arguments: str, stdin: str = "") -> str:
     """Output of a program of viewer/, which has to succeed."""
-    done = subprocess.run(["node", *arguments], input=stdin, capture_output=True, text=True, timeout=900, cwd=VIEWER)
+    environment = {**os.environ, "CHROMIUM": chromium() or ""}
+    done = subprocess.run(["node", *arguments], input=stdin, capture_output=True, text=True, timeout=900, cwd=VIEWER, env=environment)
     assert done.returncode == 0, done.stderr[-3000:] or done.stdout[-3000:]
     return done.stdout
 
@@ -145,6 +152,16 @@ def test_other_formats_read_as_in_python(tmp_path):
             assert one["sha256"] == checksums(loaded.scene)
         else:  # logarithms of other makers
             assert {name: one["sha256"][name] for name in ("means", "quats")} == {name: checksums(loaded.scene)[name] for name in ("means", "quats")}
+
+
+@pytest.mark.skipif(chromium() is None, reason="Chromium is not installed")
+def test_workers_in_chromium():
+    """Some golden files, good and bad, and one of several blocks as the page has them: a worker for each lane."""
+    names = ["v1/good/sh3", "v1/good/blocks", "v1/good/cut_inside", "anchors/good/all", "v1/bad/chunk_damaged", "anchors/bad/networks_of_ones"]
+    paths = [GOLDEN / f"{name}.gsz" for name in names]
+    files = [{"path": str(path), "partial": "inside" in path.stem} for path in paths]
+    expected = [native(path.read_bytes(), file["partial"]) for path, file in zip(paths, files, strict=True)]
+    assert json.loads(node("tests/decoding/decoding.mjs", "verdicts", stdin=json.dumps(files))) == expected
 
 
 @pytest.mark.slow

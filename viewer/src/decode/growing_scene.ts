@@ -1,3 +1,4 @@
+import { allocateSplats, coefficients } from "../allocate.ts";
 import type { Splats } from "../splats.ts";
 import { isChunk, type Head, type Section } from "./head.ts";
 
@@ -16,12 +17,6 @@ export interface SceneUpdate {
   complete: boolean;
 }
 
-/** Coefficients of a channel. */
-const coefficients = (degree: number) => (degree + 1) ** 2;
-
-/** Bytes of a splat in memory. */
-export const bytesOfSplat = (degree: number) => 4 * (11 + 3 * coefficients(degree));
-
 /** Puts the values of chunks, which come in any order, into the arrays of one scene. */
 export class GrowingScene {
   private readonly head: Head;
@@ -39,17 +34,10 @@ export class GrowingScene {
   /** Whether a layer has become whole since the last update. */
   layerDone = false;
 
-  constructor(head: Head) {
+  /** @param maxBytes that its arrays may take. */
+  constructor(head: Head, maxBytes?: number) {
     this.head = head;
-    const { splats: count, shDegree, antialiased } = head;
-    this.arrays = {
-      count, shDegree, antialiased,
-      means: new Float32Array(3 * count),
-      quats: new Float32Array(4 * count),
-      logScales: new Float32Array(3 * count),
-      opacityLogits: new Float32Array(count),
-      sh: new Float32Array(3 * coefficients(shDegree) * count),
-    };
+    this.arrays = allocateSplats({ count: head.splats, shDegree: head.shDegree, antialiased: head.antialiased }, "header.splats", maxBytes);
     const rows = { geometry: 0, harmonics: 0 };
     for (const section of head.sections.filter(isChunk)) {
       const kind = section.kind === "harmonics" ? "harmonics" : "geometry";

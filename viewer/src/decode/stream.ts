@@ -1,6 +1,6 @@
 import { FormatError } from "../errors.ts";
 import { ByteQueue, piecesOf } from "./byte_queue.ts";
-import { bytesOfSplat, GrowingScene, type SceneUpdate } from "./growing_scene.ts";
+import { GrowingScene, type SceneUpdate } from "./growing_scene.ts";
 import { isAncillary, isChunk, readHead, type Head, type Section } from "./head.ts";
 import { describe, readAbout, type Arrived, type FileInfo } from "./info.ts";
 import { Lanes, type Workshop } from "./lanes.ts";
@@ -81,8 +81,7 @@ class Decoding {
     const bytes = await this.readHead(program);
     if (this.over) return;
     const head = readHead(bytes);
-    this.checkSize(head);
-    this.scene = new GrowingScene(head);
+    this.scene = new GrowingScene(head, this.options.maxBytes);
     this.tellInfo(head);
     this.lanes = this.openLanes(head, bytes);
     await this.readSections(head, program);
@@ -109,14 +108,6 @@ class Decoding {
     const bytes = this.queue.take(size);
     program.open(bytes);
     return bytes;
-  }
-
-  /** The scene has to fit into memory. */
-  private checkSize({ splats, shDegree }: Head): void {
-    const { maxBytes = 1.5e9 } = this.options;
-    const most = Math.floor(maxBytes / bytesOfSplat(shDegree));
-    if (splats <= most) return;
-    throw new FormatError({ kind: "unsupported", field: "header.splats", expected: `at most ${most}, which take ${maxBytes / 1e6} MB of memory`, found: `${splats}` });
   }
 
   private openLanes(head: Head, bytes: Uint8Array): Lanes {

@@ -1,5 +1,6 @@
+import { allocateSplats, coefficients } from "../allocate.ts";
 import { FormatError } from "../errors.ts";
-import { emptySplats, readRows, type Loaded } from "./rows.ts";
+import { readRows, type Loaded } from "./rows.ts";
 
 /** Bytes within which a header has to end. */
 const MAX_HEADER = 1 << 20;
@@ -107,8 +108,8 @@ async function readVertices(file: Blob, start: number, { rows, rowSize, properti
   const degree = Math.sqrt(stored) - 1;
   const numbered = Array.from({ length: rest }, (_, i) => properties.has(`f_rest_${i}`)).every(Boolean);
   if (![0, 1, 2, 3, 4].includes(degree) || !numbered) throw unsupported("vertex.f_rest_*", "0, 9, 24, 45 or 72 properties numbered from 0", `${rest}`);
-  const splats = emptySplats(rows, Math.min(degree, 3), antialiased);
-  const width = (splats.shDegree + 1) ** 2;
+  const splats = allocateSplats({ count: rows, shDegree: Math.min(degree, 3), antialiased }, "vertex");
+  const width = coefficients(splats.shDegree);
   const copies: { read: (view: DataView, at: number, little: boolean) => number; at: number; target: Float32Array; stride: number; offset: number }[] = [];
   const copy = (name: string, target: Float32Array, stride: number, offset: number) => {
     const { type, at } = properties.get(name)!;

@@ -1,4 +1,3 @@
-import { FormatError } from "../errors.ts";
 import type { Splats } from "../splats.ts";
 
 /** A scene from a file that is read at once. */
@@ -9,21 +8,8 @@ export interface Loaded {
   droppedRows: number;
 }
 
-/** Bytes that a scene may take in memory. */
-const MAX_BYTES = 1.5e9;
 /** Bytes of a file that are in memory at a time. */
 const PIECE = 1 << 24;
-
-export function emptySplats(count: number, shDegree: number, antialiased: boolean): Splats {
-  const width = 3 * (shDegree + 1) ** 2;
-  const most = Math.floor(MAX_BYTES / (4 * (11 + width)));
-  if (count > most) throw new FormatError({ kind: "unsupported", field: "rows", expected: `at most ${most}, which take ${MAX_BYTES / 1e6} MB of memory`, found: `${count}` });
-  return {
-    count, shDegree, antialiased,
-    means: new Float32Array(3 * count), quats: new Float32Array(4 * count), logScales: new Float32Array(3 * count),
-    opacityLogits: new Float32Array(count), sh: new Float32Array(width * count),
-  };
-}
 
 /**
  * Reads rows of a fixed size, a piece of the file at a time.

@@ -1,5 +1,6 @@
+import { allocateSplats } from "../allocate.ts";
 import { FormatError } from "../errors.ts";
-import { emptySplats, readRows, type Loaded } from "./rows.ts";
+import { readRows, type Loaded } from "./rows.ts";
 
 /** Bytes of a row: f32 centre [3], f32 scale [3], u8 colour and opacity [4], u8 rotation wxyz [4] as 128 q + 128. */
 const ROW = 32;
@@ -36,7 +37,7 @@ export function looksLikeSplat(head: Uint8Array, size: number): boolean {
 /** Reads a .splat; it has no harmonics. */
 export async function readSplat(file: Blob): Promise<Loaded> {
   if (file.size === 0 || file.size % ROW) throw new FormatError({ kind: "truncated", field: "size", expected: `a positive multiple of ${ROW} bytes`, found: `${file.size}` });
-  const splats = emptySplats(file.size / ROW, 0, false);
+  const splats = allocateSplats({ count: file.size / ROW, shDegree: 0, antialiased: false }, "size");
   const droppedRows = await readRows(file, 0, ROW, splats, (view, at, to) => {
     for (let k = 0; k < 3; k++) {
       splats.means[3 * to + k] = view.getFloat32(at + 4 * k, true);

@@ -1,87 +1,90 @@
-// The decoder for WebAssembly: one file an instance, handed over piece by piece (viewer/src/decode). Names and numbers are C's.
-//
-// A fault calls the host's `gsz_fault`, which has to throw; the instance is of no more use then. So it is when memory runs out,
-// which traps.
-#include <cstdlib>
-#include <cstring>
+// The decoder as a WebAssembly program without a main function. It gets a file section by section and gives each chunk's values
+// as floats; blocks are independent, so that several of these can share a file's blocks. What is wrong with the file is told to
+// the import `refused`, which does not return: the program is then of no more use.
+#include <new>
 
+#include "codec/block_decoder.hpp"
 #include "codec/file.hpp"
 
-using namespace gsz;
-
 #define EXPORT(name) extern "C" __attribute__((export_name(#name)))
-extern "C" __attribute__((import_module("host"), import_name("gsz_fault"))) void gsz_fault(int kind, const char *text, size_t size);
-extern "C" __attribute__((import_module("host"), import_name("gsz_random"))) uint64_t gsz_random();
 
-namespace {
+extern "C" __attribute__((import_module("gsz"), import_name("refused"))) void host_refused(
+    int kind, const char *field, size_t field_size, const char *expected, size_t expected_size, const char *found, size_t found_size);
 
-File file;
-std::vector<std::unique_ptr<BlockDecoder>> decoders;  // by block
-
-struct Facts {  // as JavaScript reads them
-    uint32_t splats, sh_degree, antialiased, layers, blocks, sections;
-} facts;
-
-struct Entry {
-    uint32_t type, version, block, layer, splats, size;
-    double offset;
-} entry;
-
-}  // namespace
-
-namespace gsz {
-
-void stopped(const FormatFault &fault) {
-    const std::string text = fault.field + '\n' + fault.expected + '\n' + fault.found;
-    gsz_fault(fault.kind, text.data(), text.size());
+void gsz::refused(const FormatFault &f) {
+    host_refused(f.kind, f.field.data(), f.field.size(), f.expected.data(), f.expected.size(), f.found.data(), f.found.size());
     __builtin_trap();
 }
 
-uint64_t random_secret() { return gsz_random(); }
+namespace {
 
-}  // namespace gsz
+using namespace gsz;
 
-EXPORT(gsz_allocate) void *gsz_allocate(size_t size) { return std::malloc(size ? size : 1); }
-EXPORT(gsz_release) void gsz_release(void *memory) { std::free(memory); }
+std::vector<uint8_t> input;
+std::unique_ptr<float[]> output;
+File file;
+std::vector<std::unique_ptr<BlockDecoder>> blocks;
 
-// How long the head is, by its own words, of which 16 bytes have to be there; 0 where that is not said, and `gsz_open` tells why.
-EXPORT(gsz_head_size) uint32_t gsz_head_size(const uint8_t *data) {
-    uint32_t size = 0;
-    std::memcpy(&size, data + 8, 4);
-    return std::memcmp(data, "GSZ\x1a", 4) == 0 ? size : 0;
+[[noreturn]] void no_memory() {
+    std::set_new_handler(nullptr);
+    fail(FormatFault::UNSUPPORTED, "header.splats", "as many as fit into memory", std::to_string(file.splats));
 }
 
-EXPORT(gsz_open) const Facts *gsz_open(const uint8_t *head, size_t size, uint32_t max_splats) {
-    file = read_head(head, size, max_splats);
-    decoders.clear();
-    decoders.resize(file.blocks.size());
-    const int rest = file.params.sh_rest;
-    facts = {static_cast<uint32_t>(file.splats), rest == 0 ? 0u : rest == 3 ? 1u : rest == 8 ? 2u : 3u, file.antialiased, static_cast<uint32_t>(file.layers),
-             static_cast<uint32_t>(file.blocks.size()), static_cast<uint32_t>(file.sections.size())};
-    return &facts;
+// Rows of one kind after the other.
+uint32_t decode_geometry(BlockDecoder &block, const Chunk &chunk) {
+    const size_t first = block.splats().size(), n = chunk.splats;
+    block.decode_geometry(chunk);
+    output.reset(new float[14 * n]);
+    float *means = output.get(), *quats = means + 3 * n, *log_scales = quats + 4 * n, *opacity_logits = log_scales + 3 * n, *colours = opacity_logits + n;
+    for (size_t i = 0; i < n; ++i)
+        reconstruct_geometry(file.params, block.splats()[first + i], means + 3 * i, quats + 4 * i, log_scales + 3 * i, opacity_logits + i, colours + 3 * i);
+    return 14 * n;
 }
 
-EXPORT(gsz_section) const Entry *gsz_section(uint32_t index) {
-    const Section &s = file.sections[index];
-    entry = {s.type, s.version, s.block, s.layer, s.splats, s.size, static_cast<double>(s.offset)};
-    return &entry;
+uint32_t decode_harmonics(BlockDecoder &block, const Chunk &chunk) {
+    const size_t width = 3 * static_cast<size_t>(file.params.sh_rest);
+    output.reset(new float[width * chunk.splats]);
+    float *row = output.get();
+    block.decode_harmonics(chunk, [&](size_t i, const int *symbols) {
+        reconstruct_harmonics(file.params, block.splats()[i], symbols, row);
+        row += width;
+    });
+    return width * chunk.splats;
 }
 
-// The payload stays where it is, and the caller's, until its chunk has been decoded.
-EXPORT(gsz_take) void gsz_take(uint32_t index, const uint8_t *payload) { take_section(file, index, payload); }
+}  // namespace
 
-// Decodes the next layer of geometry, or of anchors, of a block, which has been taken.
-EXPORT(gsz_geometry) void gsz_geometry(uint32_t block) {
-    auto &decoder = decoders[block];
-    if (!decoder) decoder = std::make_unique<BlockDecoder>(file.params, file.networks.get(), block);
-    const size_t layer = decoder->layers();
-    decoder->geometry(file.lowest_class[layer], file.blocks[block].geometry[layer]);
+// Where the host writes `size` bytes for the next call.
+EXPORT(input) uint8_t *gsz_input(uint32_t size) {
+    std::set_new_handler(no_memory);
+    input.resize(size);
+    return input.data();
 }
 
-// Splats of a layer that has been decoded: float32 means [n, 3], quats [n, 4], log scales [n, 3], opacity logits [n], harmonics [n, K, 3],
-// one array after the other at `out`. Harmonics are decoded where `harmonics` is 1, once, layer by layer, else zeros beyond the constant.
-EXPORT(gsz_write) void gsz_write(uint32_t block, uint32_t layer, uint32_t harmonics, float *out) {
-    BlockDecoder &decoder = *decoders[block];
-    const size_t n = decoder.splats(layer);
-    decoder.write(layer, harmonics ? &file.blocks[block].sh[layer] : nullptr, {out, out + 3 * n, out + 7 * n, out + 10 * n, out + 11 * n});
+// Of the input, a file's first 16 bytes: how many bytes header and table take.
+EXPORT(head_size) uint32_t gsz_head_size() { return static_cast<uint32_t>(head_size(input.data(), input.size())); }
+
+// The input is header and table, to be checked.
+EXPORT(open) void gsz_open(uint32_t max_splats) {
+    file = parse(input.data(), input.size(), true, max_splats);
+    blocks.resize(file.blocks.size());
 }
+
+// The input is the payload of this section, which is checked. Of a chunk of geometry (or anchors) the output is then, of its n
+// splats, means [n][3], quats [n][4], log_scales [n][3], opacity_logits [n], colours [n][3]; of harmonics those beyond the colour,
+// [n][rest][3]. Returns the number of floats. A block's chunks, and all other sections but what is ancillary, in the file's order.
+EXPORT(section) uint32_t gsz_section(uint32_t index) {
+    const Section &s = file.sections.at(index);
+    if (input.size() != s.size) fail(FormatFault::TRUNCATED, "section " + std::to_string(index), std::to_string(s.size) + " bytes", std::to_string(input.size()));
+    accept(file, index, input.data());
+    if (!is_chunk(s.type)) return 0;
+    auto &block = blocks[s.block];
+    if (!block) block = std::make_unique<BlockDecoder>(file.params, file.networks.get(), file.lowest_class, s.block);
+    const Chunk chunk = chunk_of(s, input.data());
+    return s.type == SECTION_HARMONICS ? decode_harmonics(*block, chunk) : decode_geometry(*block, chunk);
+}
+
+EXPORT(output) const float *gsz_output() { return output.get(); }
+
+// Nothing more of this block will come.
+EXPORT(close) void gsz_close(uint32_t block) { blocks.at(block).reset(); }

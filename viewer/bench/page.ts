@@ -69,9 +69,4 @@ const harness = {
   },
 };
 
-declare global {
-  interface Window {
-    harness: typeof harness;
-  }
-}
-window.harness = harness;
+Object.assign(window, { harness });

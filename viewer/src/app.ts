@@ -44,6 +44,8 @@ export class App {
   #presets = new Presets();
   #start: Pose | null = null;
   #placed = false;
+  /** Someone has moved the view, which is left alone from then on. */
+  #byHand = false;
   #psnr: number | null = null;
   #psnrHere: number | null = null;
   #hashTimer = 0;
@@ -56,6 +58,7 @@ export class App {
       frame: (ms) => this.#showStats(ms),
       flickered: () => this.#labels.flicker(),
       moved: () => this.#moved(),
+      grabbed: () => (this.#byHand = true),
       still: () => this.#still(),
       lost: (gone) => gone && this.#messages.show("Graphics", "The browser took the graphics device away; the picture comes back by itself."),
     });
@@ -111,7 +114,7 @@ export class App {
     this.#welcome.hidden = true;
     this.#psnr = null;
     const joins = scenes.length === 1 && this.#facts[0] !== null && this.#facts[1] === null;
-    if (!joins && this.#presets.cameras.length === 0) this.#placed = false; // another scene, seen from where it looks best
+    if (!joins && this.#presets.cameras.length === 0) [this.#placed, this.#byHand] = [false, false]; // another scene, seen from where it looks best
     if (scenes.length === 1 && !joins) this.#clear(1);
     if (scenes.length > 1 || joins) this.#change({ mode: "slider" });
     await Promise.all(scenes.slice(0, 2).map((file, i) => this.#load((joins ? 1 : i) as Slot, ofFile(file, file.name))));
@@ -135,9 +138,10 @@ export class App {
     try {
       await loadScene(source, {
         progress: (progress) => this.#bars.show(slot, progress),
-        splats: (splats, keep) => this.#splats(slot, splats, keep),
+        splats: (...scene) => this.#splats(slot, ...scene),
         facts: (facts) => {
           this.#facts[slot] = facts;
+          if (!this.#byHand) this.#place(); // what came first may have been a corner of the scene
           performance.mark(`scene ${slot}: loaded`);
           this.#describe();
         },
@@ -158,8 +162,8 @@ export class App {
     this.#change({ mode: "first" });
   }
 
-  #splats(slot: Slot, splats: Splats, keep: number): void {
-    this.#stage.setScene(slot, splats, keep);
+  #splats(slot: Slot, splats: Splats, keep: number, capacity: number): void {
+    this.#stage.setScene(slot, splats, keep, capacity);
     performance.mark(`scene ${slot}: ${splats.count} splats`);
     if (!this.#placed && splats.count > 0) this.#place();
     this.#change({});

@@ -114,7 +114,7 @@ void AnchorCoder::code(IO &io, int lowest_class, size_t anchors, size_t children
             own += bit;
         }
         before = std::min(own, 15);
-        if (static_cast<size_t>(own) > children - done) raise("more children than the chunk has");
+        if (static_cast<size_t>(own) > children - done) broken("more children than the chunk has");
         if constexpr (!encoding) io.check();
         for (int k = 0; k < n.slots; ++k) {
             if (!present[k]) continue;
@@ -126,7 +126,7 @@ void AnchorCoder::code(IO &io, int lowest_class, size_t anchors, size_t children
             ++done;
         }
     }
-    if (done != children) raise("fewer children than the chunk has");
+    if (done != children) broken("fewer children than the chunk has");
 }
 
 }  // namespace gsz

@@ -61,7 +61,7 @@ void harmonics(const Params &p, const int *symbols, int width, double unit, floa
 
 }  // namespace
 
-void reconstruct(const Params &p, const Splat &s, const int *sh_symbols, float *mean, float *quat, float *log_scale, float *opacity_logit, float *sh) {
+void reconstruct_geometry(const Params &p, const Splat &s, float *mean, float *quat, float *log_scale, float *opacity_logit, float *colour) {
     double axes[3][3];
     rotation_axes(s.rotation, axes);
     const std::array<int, 3> steps = position_steps(p, s);
@@ -93,19 +93,20 @@ void reconstruct(const Params &p, const Splat &s, const int *sh_symbols, float *
     *opacity_logit = static_cast<float>(ln_o - det_log(1.0 - det_exp(ln_o)));
     // Colour: from the rotated axes (grey, red - blue, green) back to channels.
     const double a = s.value[4] * (0.57735026918962576 / FIXED_ONE), b = s.value[5] * (0.70710678118654752 / FIXED_ONE), c = s.value[6] * (0.40824829046386302 / FIXED_ONE);
-    sh[0] = static_cast<float>(a + b + c);
-    sh[1] = static_cast<float>(a - 2.0 * c);
-    sh[2] = static_cast<float>(a - b + c);
-    if (p.sh_rest) {
-        const int width = 3 * p.sh_rest;
-        // Sums of products of integers. Floats hold them exactly as long as every symbol is this small (2^11 2^7 45 < 2^24),
-        // which it nearly always is; doubles do in any case.
-        bool small = true;
-        for (int k = 0; sh_symbols && k < p.sh_components; ++k) small &= sh_symbols[k] > -(1 << 11) && sh_symbols[k] < (1 << 11);
-        const double unit = static_cast<double>(p.step[STEP_SH][s.color_class]) / (127.0 * FIXED_ONE);
-        if (small) harmonics<float>(p, sh_symbols, width, unit, sh + 3);
-        else harmonics<double>(p, sh_symbols, width, unit, sh + 3);
-    }
+    colour[0] = static_cast<float>(a + b + c);
+    colour[1] = static_cast<float>(a - 2.0 * c);
+    colour[2] = static_cast<float>(a - b + c);
+}
+
+void reconstruct_harmonics(const Params &p, const Splat &s, const int *sh_symbols, float *rest) {
+    const int width = 3 * p.sh_rest;
+    // Sums of products of integers. Floats hold them exactly as long as every symbol is this small (2^11 2^7 45 < 2^24),
+    // which it nearly always is; doubles do in any case.
+    bool small = true;
+    for (int k = 0; sh_symbols && k < p.sh_components; ++k) small &= sh_symbols[k] > -(1 << 11) && sh_symbols[k] < (1 << 11);
+    const double unit = static_cast<double>(p.step[STEP_SH][s.color_class]) / (127.0 * FIXED_ONE);
+    if (small) harmonics<float>(p, sh_symbols, width, unit, rest);
+    else harmonics<double>(p, sh_symbols, width, unit, rest);
 }
 
 }  // namespace gsz

@@ -57,7 +57,9 @@ void SplatBlock::decode_sh(size_t first, size_t count, const uint8_t *data, size
     io.check_end();
 }
 
-// Symbols to the values of a scene: float32 means [3], quats wxyz [4], log_scales [3], opacity logit, sh [1 + sh_rest][3].
-void reconstruct(const Params &p, const Splat &s, const int *sh_symbols, float *mean, float *quat, float *log_scale, float *opacity_logit, float *sh);
+// Symbols to the values of a scene: float32 means [3], quats wxyz [4], log_scales [3], opacity logit, colour [3] (the constant
+// harmonic); then the harmonics beyond, [sh_rest][3], of symbols or null.
+void reconstruct_geometry(const Params &p, const Splat &s, float *mean, float *quat, float *log_scale, float *opacity_logit, float *colour);
+void reconstruct_harmonics(const Params &p, const Splat &s, const int *sh_symbols, float *rest);
 
 }  // namespace gsz

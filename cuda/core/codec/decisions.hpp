@@ -37,11 +37,11 @@ struct DecodeIO {
     static constexpr bool learns = true;
     int code(int, uint32_t p) { return coder.code(p); }
     void check() const {
-        if (coder.overrun() > RangeDecoder::AHEAD) raise("the stream ends before its last symbol");
+        if (coder.overrun() > RangeDecoder::AHEAD) broken("the stream ends before its last symbol");
     }
     void check_end() const {
         check();
-        if (!coder.only_zeros_left()) raise("bytes are left after the last symbol");
+        if (!coder.only_zeros_left()) broken("bytes are left after the last symbol");
     }
 };
 struct CostIO {  // what a symbol would cost now, in bits; nothing is learned

@@ -1,7 +1,7 @@
 // What is wrong with a file, for the caller to turn into its own typed error.
 //
-// Where exceptions are compiled in (everywhere but in WebAssembly), a fault is thrown. Where they are not, the program around the
-// codec provides `stopped`, which tells its host of the fault and gives up this instance of the program.
+// Faults are thrown. Compiled without exceptions (WebAssembly), they go to `refused`, which the program defines and which
+// does not come back: what was being decoded is then given up together with all of the program's memory.
 #pragma once
 #include <stdexcept>
 #include <string>
@@ -15,51 +15,47 @@ struct FormatFault {
     std::string field, expected, found;
 };
 
+// What a stream whose `field` is wrong was expected to be.
+inline FormatFault broken_stream(std::string field, const char *found) { return {FormatFault::CORRUPT, std::move(field), "a sound stream", found}; }
+
+#ifdef __cpp_exceptions
+
 struct Fault : std::runtime_error {  // a stream contradicts itself or what its header says
     using std::runtime_error::runtime_error;
 };
 
-#ifdef __cpp_exceptions
+[[noreturn]] inline void refuse(FormatFault fault) { throw fault; }
+[[noreturn]] inline void broken(const char *found) { throw Fault(found); }
 
-[[noreturn]] inline void fail(FormatFault::Kind kind, std::string field, std::string expected, std::string found) {
-    throw FormatFault{kind, std::move(field), std::move(expected), std::move(found)};
-}
-
-[[noreturn]] inline void raise(const char *what) { throw Fault(what); }
-
-// Runs `work`, whose faults are those of the stream that `name()` names.
-template <class Name, class Work>
-void of_stream(Name name, Work work) {
+// Runs `work`, which reads the stream of `field`: a Fault in there is one of the file's.
+template <class Work>
+void in_stream(const std::string &field, Work work) {
     try {
         work();
     } catch (const Fault &f) {
-        fail(FormatFault::CORRUPT, name(), "a sound stream", f.what());
+        refuse(broken_stream(field, f.what()));
     }
 }
 
 #else
 
-[[noreturn]] void stopped(const FormatFault &fault);
+[[noreturn]] void refused(const FormatFault &fault);
+inline const std::string *stream_read = nullptr;  // field of the stream that is being read
 
-[[noreturn]] inline void fail(FormatFault::Kind kind, std::string field, std::string expected, std::string found) {
-    stopped({kind, std::move(field), std::move(expected), std::move(found)});
-}
+[[noreturn]] inline void refuse(FormatFault fault) { refused(fault); }
+[[noreturn]] inline void broken(const char *found) { refused(broken_stream(stream_read ? *stream_read : "stream", found)); }
 
-struct StreamName {  // of the stream that is being decoded
-    std::string (*text)(const void *name) = nullptr;
-    const void *name = nullptr;
-};
-inline StreamName stream_name;
-
-[[noreturn]] inline void raise(const char *what) { fail(FormatFault::CORRUPT, stream_name.text ? stream_name.text(stream_name.name) : "file", "a sound stream", what); }
-
-template <class Name, class Work>
-void of_stream(Name name, Work work) {
-    stream_name = {[](const void *n) { return std::string((*static_cast<const Name *>(n))()); }, &name};
+template <class Work>
+void in_stream(const std::string &field, Work work) {
+    stream_read = &field;
     work();
-    stream_name = {};
+    stream_read = nullptr;
 }
 
 #endif
+
+[[noreturn]] inline void fail(FormatFault::Kind kind, std::string field, std::string expected, std::string found) {
+    refuse({kind, std::move(field), std::move(expected), std::move(found)});
+}
 
 }  // namespace gsz

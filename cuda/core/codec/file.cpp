@@ -22,6 +22,7 @@ std::string text(double v) {
     std::string s = std::to_string(v);
     return s;
 }
+std::string section_name(size_t index) { return "section " + std::to_string(index); }
 std::string count_of(uint64_t n, const char *what) { return std::to_string(n) + " " + what; }
 
 class Reader {  // little-endian fields of a header that is known to be long enough
@@ -108,7 +109,7 @@ void check_order(const File &file, size_t blocks, int layers) {
     bool basis = false;
     std::vector<uint32_t> counts;
     for (const Section &s : file.sections) {
-        const std::string name = "section " + std::to_string(&s - file.sections.data());
+        const std::string name = section_name(&s - file.sections.data());
         if (s.type >= SECTION_ANCILLARY || s.type == SECTION_NETWORKS || s.type == SECTION_CONDITION) continue;
         if (s.type == SECTION_BASIS) {
             if (basis || !file.params.sh_components) fail(FormatFault::CORRUPT, "sections", file.params.sh_components ? "one basis" : "no basis", "another");
@@ -150,48 +151,34 @@ void check_anchors(const Section &s, const uint8_t *payload, const AnchorNetwork
         fail(FormatFault::CORRUPT, name + ".anchors", "work of at most " + std::to_string(MAX_WORK_PER_BYTE) + " per byte", std::to_string(anchors * networks.work()));
 }
 
-// Networks and grid of a file of anchors, and the counts that depend on them: first all fields of fixed form, then the streams.
-void read_networks(File &file, const uint8_t *data) {
-    size_t heads[2] = {};
-    const Section *networks = nullptr, *grid = nullptr;
-    for (const Section &s : file.sections) {
-        if (!s.present) continue;
-        const uint8_t *payload = data + s.offset;
-        if (s.type == SECTION_NETWORKS) {
-            file.networks = std::make_shared<AnchorNetworks>(read_networks_head(payload, s.size, heads[0]));
-            networks = &s;
-        } else if (s.type == SECTION_CONDITION) {
-            file.networks->grid = read_grid_head(payload, s.size, *file.networks, heads[1]);
-            grid = &s;
-        } else if (s.type == SECTION_ANCHORS) {
-            if (!grid && file.networks->condition) fail(FormatFault::CORRUPT, "sections", "a condition grid before the anchors", "none");
-            check_anchors(s, payload, *file.networks, "section " + std::to_string(&s - file.sections.data()));
-        }
+// The fields of fixed form in a payload of a file of anchors; they tell what its stream may hold.
+void read_fields(File &file, size_t index, const uint8_t *payload) {
+    const Section &s = file.sections[index];
+    if (s.type == SECTION_NETWORKS) {
+        file.networks = std::make_shared<AnchorNetworks>(read_networks_head(payload, s.size, file.networks_head));
+    } else if (s.type == SECTION_CONDITION) {
+        file.networks->grid = read_grid_head(payload, s.size, *file.networks, file.grid_head);
+    } else if (s.type == SECTION_ANCHORS) {
+        if (!file.grid_head && file.networks->condition) fail(FormatFault::CORRUPT, "sections", "a condition grid before the anchors", "none");
+        check_anchors(s, payload, *file.networks, section_name(index));
     }
-    if (networks) of_stream([] { return "networks"; }, [&] { decode_networks(*file.networks, data + networks->offset + heads[0], networks->size - heads[0]); });
-    if (grid) of_stream([] { return "condition"; }, [&] { decode_grid(file.networks->grid, data + grid->offset + heads[1], grid->size - heads[1]); });
 }
 
-void read_basis(File &file, const Section &s, const uint8_t *payload) {
-    Params &p = file.params;
-    of_stream([] { return "basis"; }, [&] {
+// The streams behind the fields.
+void read_stream(File &file, const Section &s, const uint8_t *payload) {
+    if (s.type == SECTION_NETWORKS) in_stream("networks", [&] { decode_networks(*file.networks, payload + file.networks_head, s.size - file.networks_head); });
+    if (s.type == SECTION_CONDITION) in_stream("condition", [&] { decode_grid(file.networks->grid, payload + file.grid_head, s.size - file.grid_head); });
+}
+
+void read_basis(Params &p, const Section &s, const uint8_t *payload) {
+    in_stream("basis", [&] {
         const auto rows = decode_basis(payload, s.size, p.sh_components, 3 * p.sh_rest);
         p.sh_basis.assign(rows.begin(), rows.end());
     });
 }
 
-bool is_chunk(const Section &s) { return s.type == SECTION_GEOMETRY || s.type == SECTION_HARMONICS || s.type == SECTION_ANCHORS; }
-
-void place_chunk(File &file, const Section &s, const uint8_t *payload) {
-    BlockLayout &b = file.blocks[s.block];
-    auto &list = s.type == SECTION_HARMONICS ? b.sh : b.geometry;
-    if (list.size() <= s.layer) list.resize(s.layer + size_t{1});
-    if (s.type == SECTION_ANCHORS) list[s.layer] = {payload + ANCHORS_HEAD, s.size - ANCHORS_HEAD, s.splats, anchors_in(payload)};
-    else list[s.layer] = {payload, s.size, s.splats, 0};
-}
-
-void check_crc(const Section &s, size_t index, const uint8_t *payload) {
-    if (crc32(payload, s.size) != s.crc) fail(FormatFault::CORRUPT, "section " + std::to_string(index) + ".crc32", "the checksum of its bytes", "another");
+void check_payload(const Section &s, size_t index, const uint8_t *payload) {
+    if (crc32(payload, s.size) != s.crc) fail(FormatFault::CORRUPT, section_name(index) + ".crc32", "the checksum of its bytes", "another");
 }
 
 }  // namespace
@@ -203,26 +190,30 @@ uint32_t crc32(const uint8_t *data, size_t size) {
     return ~c;
 }
 
-namespace {
-
-// `entry(section)` gets each entry of the table with its offset; what is wrong with one entry is found before what is wrong with the next.
-template <class Entry>
-File read_table(const uint8_t *data, size_t size, size_t max_splats, uint64_t &end, Entry entry) {
+uint64_t head_size(const uint8_t *data, size_t size) {
     if (size < 4 || std::memcmp(data, "GSZ\x1a", 4) != 0) {
         if (size > 0 && size < 4 && std::memcmp(data, "GSZ\x1a", size) == 0) fail(FormatFault::TRUNCATED, "header", count_of(FIXED_HEADER, "bytes or more"), count_of(size, "bytes"));
         fail(FormatFault::BAD_MAGIC, "magic", "GSZ\\x1a", "other bytes");
     }
-    if (size < 16) fail(FormatFault::TRUNCATED, "header", count_of(FIXED_HEADER, "bytes or more"), count_of(size, "bytes"));
+    if (size < PREFIX) fail(FormatFault::TRUNCATED, "header", count_of(FIXED_HEADER, "bytes or more"), count_of(size, "bytes"));
     Reader in(data + 4);
     const int version = in.take<uint16_t>();
     if (version != FORMAT_VERSION) fail(FormatFault::UNSUPPORTED, "header.version", "1", std::to_string(version) + " (a newer gscompress wrote this file)");
     const int flags = in.take<uint16_t>();
     if (flags & ~1) fail(FormatFault::UNSUPPORTED, "header.flags", "0 or 1", std::to_string(flags));
     const uint64_t header = in.take<uint32_t>();
-    const uint32_t crc = in.take<uint32_t>();
     if (header < FIXED_HEADER) fail(FormatFault::CORRUPT, "header.size", count_of(FIXED_HEADER, "bytes or more"), std::to_string(header));
+    return header;
+}
+
+File parse(const uint8_t *data, size_t size, bool partial, size_t max_splats) {
+    const uint64_t header = head_size(data, size);
+    Reader in(data + 6);
+    const int flags = in.take<uint16_t>();
+    in.take<uint32_t>();
+    const uint32_t crc = in.take<uint32_t>();
     if (size < header) fail(FormatFault::TRUNCATED, "header", count_of(header, "bytes"), count_of(size, "bytes"));
-    if (crc32(data + 16, header - 16) != crc) fail(FormatFault::CORRUPT, "header.crc32", "the checksum of the header", "another");
+    if (crc32(data + PREFIX, header - PREFIX) != crc) fail(FormatFault::CORRUPT, "header.crc32", "the checksum of the header", "another");
 
     File file;
     file.antialiased = flags & 1;
@@ -234,7 +225,8 @@ File read_table(const uint8_t *data, size_t size, size_t max_splats, uint64_t &e
     if (file.splats > max_splats) fail(FormatFault::UNSUPPORTED, "header.splats", "at most " + std::to_string(max_splats), std::to_string(file.splats));
     if (blocks < 1 || blocks > count) fail(FormatFault::CORRUPT, "header.blocks", "1 to " + std::to_string(count), std::to_string(blocks));
 
-    end = header;
+    uint64_t offset = header;
+    bool whole = true;
     for (size_t i = 0; i < count; ++i) {
         Section s;
         s.type = in.take<uint16_t>();
@@ -245,76 +237,43 @@ File read_table(const uint8_t *data, size_t size, size_t max_splats, uint64_t &e
         s.splats = in.take<uint32_t>();
         s.size = in.take<uint32_t>();
         s.crc = in.take<uint32_t>();
-        s.offset = end;
-        s.present = false;
-        const std::string name = "section " + std::to_string(i);
+        s.offset = offset;
+        const std::string name = section_name(i);
         if (!known(s))
             fail(FormatFault::UNSUPPORTED, name + ".type", "a known section", std::to_string(s.type) + " version " + std::to_string(s.version) + " (a newer gscompress wrote this file)");
         if (reserved) fail(FormatFault::CORRUPT, name + ".reserved", "0", std::to_string(reserved));
-        end += s.size;
-        entry(s, i);
-        file.sections.push_back(s);
-    }
-    file.blocks.resize(blocks);
-    file.layers = layers;
-    return file;
-}
-
-}  // namespace
-
-File read_head(const uint8_t *data, size_t size, size_t max_splats) {
-    uint64_t end = 0;
-    File file = read_table(data, size, max_splats, end, [](Section &, size_t) {});
-    check_order(file, file.blocks.size(), file.layers);
-    return file;
-}
-
-void take_section(File &file, size_t index, const uint8_t *payload) {
-    const Section &s = file.sections[index];
-    check_crc(s, index, payload);
-    size_t head = 0;
-    if (s.type == SECTION_BASIS) {
-        read_basis(file, s, payload);
-    } else if (s.type == SECTION_NETWORKS) {
-        file.networks = std::make_shared<AnchorNetworks>(read_networks_head(payload, s.size, head));
-        of_stream([] { return "networks"; }, [&] { decode_networks(*file.networks, payload + head, s.size - head); });
-    } else if (s.type == SECTION_CONDITION) {
-        file.networks->grid = read_grid_head(payload, s.size, *file.networks, head);
-        of_stream([] { return "condition"; }, [&] { decode_grid(file.networks->grid, payload + head, s.size - head); });
-    } else if (is_chunk(s)) {
-        if (s.type == SECTION_ANCHORS) {
-            const bool grid = !file.networks->grid.levels.empty();
-            if (!grid && file.networks->condition) fail(FormatFault::CORRUPT, "sections", "a condition grid before the anchors", "none");
-            check_anchors(s, payload, *file.networks, "section " + std::to_string(index));
-        }
-        place_chunk(file, s, payload);
-    }
-}
-
-File parse(const uint8_t *data, size_t size, bool partial, size_t max_splats) {
-    uint64_t end = 0;
-    bool whole = true;
-    File file = read_table(data, size, max_splats, end, [&](Section &s, size_t i) {
-        s.present = whole && s.offset + s.size <= size;
+        offset += s.size;
+        s.present = whole && offset <= size;
         if (whole && !s.present) {
             whole = false;
             if (size != s.offset && !partial)
-                fail(FormatFault::TRUNCATED, "section " + std::to_string(i), count_of(s.size, "bytes"), count_of(size - s.offset, "bytes (a cut file can be read up to its last whole chunk: ask for a partial decode)"));
+                fail(FormatFault::TRUNCATED, name, count_of(s.size, "bytes"), count_of(size - s.offset, "bytes (a cut file can be read up to its last whole chunk: ask for a partial decode)"));
         }
-        if (s.present) check_crc(s, i, data + s.offset);
-    });
-    if (whole && size != end) fail(FormatFault::CORRUPT, "file", count_of(end, "bytes"), count_of(size, "bytes"));
-    check_order(file, file.blocks.size(), file.layers);
+        if (s.present) check_payload(s, i, data + s.offset);
+        file.sections.push_back(s);
+    }
+    if (whole && size != offset) fail(FormatFault::CORRUPT, "file", count_of(offset, "bytes"), count_of(size, "bytes"));
+    check_order(file, blocks, layers);
 
-    read_networks(file, data);
+    file.blocks.resize(blocks);
+    for (size_t i = 0; i < count; ++i)
+        if (file.sections[i].present) read_fields(file, i, data + file.sections[i].offset);
+    for (const Section &s : file.sections)
+        if (s.present) read_stream(file, s, data + s.offset);
     for (const Section &s : file.sections) {
-        file.chunks_total += is_chunk(s);
+        const bool chunk = is_chunk(s.type);
+        file.chunks_total += chunk;
+        file.chunks += chunk && s.present;
         if (!s.present) continue;
-        if (s.type == SECTION_BASIS) read_basis(file, s, data + s.offset);
-        if (!is_chunk(s)) continue;
-        ++file.chunks;
-        place_chunk(file, s, data + s.offset);
-        if (s.type != SECTION_HARMONICS) file.rows += s.splats;
+        if (s.type == SECTION_BASIS) {
+            read_basis(file.params, s, data + s.offset);
+        } else if (chunk) {
+            BlockLayout &b = file.blocks[s.block];
+            auto &list = s.type == SECTION_HARMONICS ? b.sh : b.geometry;
+            list.resize(s.layer + size_t{1});
+            list[s.layer] = chunk_of(s, data + s.offset);
+            if (s.type != SECTION_HARMONICS) file.rows += s.splats;
+        }
     }
     size_t row = 0;
     for (BlockLayout &b : file.blocks) {
@@ -322,6 +281,19 @@ File parse(const uint8_t *data, size_t size, bool partial, size_t max_splats) {
         for (const Chunk &c : b.geometry) row += c.splats;
     }
     return file;
+}
+
+void accept(File &file, size_t index, const uint8_t *payload) {
+    const Section &s = file.sections[index];
+    check_payload(s, index, payload);
+    read_fields(file, index, payload);
+    read_stream(file, s, payload);
+    if (s.type == SECTION_BASIS) read_basis(file.params, s, payload);
+}
+
+Chunk chunk_of(const Section &s, const uint8_t *payload) {
+    if (s.type == SECTION_ANCHORS) return {payload + ANCHORS_HEAD, s.size - ANCHORS_HEAD, s.splats, anchors_in(payload)};
+    return {payload, s.size, s.splats, 0};
 }
 
 std::vector<uint8_t> encode_basis(const std::vector<int8_t> &basis, int rows, int columns) {
@@ -339,7 +311,7 @@ std::vector<int8_t> decode_basis(const uint8_t *data, size_t size, int rows, int
     for (int r = 0; r < rows; ++r)
         for (int c = 0; c < columns; ++c) {
             const int v = code_signed(io, model, model.at({c}), 0);
-            if (v < -127 || v > 127) raise("a basis entry beyond 127");
+            if (v < -127 || v > 127) broken("a basis entry beyond 127");
             out.push_back(static_cast<int8_t>(v));
         }
     io.check_end();

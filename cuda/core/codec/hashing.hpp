@@ -3,20 +3,9 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#ifndef __wasm__
 #include <random>
-#endif
 
 namespace gsz {
-
-#ifdef __wasm__
-uint64_t random_secret();  // of the program around the codec
-#else
-inline uint64_t random_secret() {
-    std::random_device random;
-    return static_cast<uint64_t>(random()) << 32 | random();
-}
-#endif
 
 class CodeHash {
 public:
@@ -28,7 +17,10 @@ public:
 
 private:
     static uint64_t draw() {
-        static const uint64_t secret = random_secret();
+        static const uint64_t secret = [] {
+            std::random_device random;
+            return static_cast<uint64_t>(random()) << 32 | random();
+        }();
         return secret;
     }
     uint64_t secret_ = draw();

@@ -62,17 +62,17 @@ private:
         int shift = 0;
         for (int o = 0; o < l.out; ++o) {
             shift += code_signed(io, shifts_, shifts_.at({layer}), l.shift[o] - shift);
-            if (shift < 0 || shift > MAX_SHIFT) raise("a shift beyond 24");
+            if (shift < 0 || shift > MAX_SHIFT) broken("a shift beyond 24");
             l.shift[o] = static_cast<uint8_t>(shift);
             const int high = code_signed(io, biases_, biases_.at({layer}), l.bias[o] >> 8);
             const int64_t bias = int64_t{high} * 256 + code_raw(io, 8, l.bias[o] & 255);
-            if (bias < -BIAS_LIMIT || bias > BIAS_LIMIT) raise("a bias beyond 2^30");
+            if (bias < -BIAS_LIMIT || bias > BIAS_LIMIT) broken("a bias beyond 2^30");
             l.bias[o] = static_cast<int32_t>(bias);
             int left = 0;
             for (int i = 0; i < l.in; ++i) {
                 const int above = o ? width(l.weight(o - 1, i)) : 0;
                 const int v = code_signed(io, weights_, weights_.at({layer, i, left * 8 + above}), l.weight(o, i));
-                if (v < -WEIGHT_LIMIT || v > WEIGHT_LIMIT) raise("a weight beyond 127");
+                if (v < -WEIGHT_LIMIT || v > WEIGHT_LIMIT) broken("a weight beyond 127");
                 l.weight(o, i) = static_cast<int16_t>(v);
                 left = width(v);
             }

@@ -132,7 +132,7 @@ void OctreeCoder::code(IO &io, int depth, size_t total, std::vector<uint64_t> &c
                 if (bit) next.push_back(node << 3 | static_cast<uint64_t>(i));
             }
             if constexpr (!encoding) io.check();  // a lie about the count ends here, not in the memory it would take
-            if (next.size() > total) raise("more occupied voxels than splats");
+            if (next.size() > total) broken("more occupied voxels than splats");
         }
         nodes.swap(next);
     }
@@ -161,7 +161,7 @@ void OctreeCoder::code(IO &io, int depth, size_t total, std::vector<uint64_t> &c
         left -= n + 1;
         if constexpr (!encoding) out.insert(out.end(), n + 1, node);
     }
-    if (left != 0) raise("fewer splats in the octree than the chunk has");
+    if (left != 0) broken("fewer splats in the octree than the chunk has");
     if constexpr (!encoding) codes.swap(out);
 }
 

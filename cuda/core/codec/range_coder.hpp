@@ -59,7 +59,7 @@ public:
     RangeDecoder(const uint8_t *data, size_t size) : next_(data), end_(data + size) {
         at_ = word();
         at_ = at_ << 32 | word();
-        if (at_ == UINT64_MAX) raise("the stream begins beyond its range");  // it stays within from here on
+        if (at_ == UINT64_MAX) broken("the stream begins beyond its range");  // it stays within from here on
     }
 
     int code(uint32_t p1) {

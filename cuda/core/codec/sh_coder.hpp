@@ -74,7 +74,7 @@ const int *ShCoder::code(IO &io, const Splat &s, Cell &cell, const ShTarget *tar
         n = 1;
         for (int i = bucket - 1; i >= 0; --i)
             n = n << 1 | count_.code(io, ctx, 8 + bucket * 8 + (i == bucket - 1 ? 0 : (i == bucket - 2 ? 1 + (n & 1) : 3)), (magnitude >> i) & 1);
-        if (n > components) raise("a splat has more harmonics than the file's basis");
+        if (n > components) broken("a splat has more harmonics than the file's basis");
     }
     int a = 0, b = 0;  // magnitudes of the two coefficients before
     for (int k = 0; k < n; ++k) {

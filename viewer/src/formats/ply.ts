@@ -1,83 +1,131 @@
-import { FormatFault } from "../decode/faults.ts";
-import type { Splats } from "../splats.ts";
+import { allocateSplats, coefficients } from "../allocate.ts";
+import { FormatError } from "../errors.ts";
+import { readRows, type Loaded } from "./rows.ts";
 
-/** Bytes and reader of the PLY number types; both of its names for each. */
-const TYPES: Record<string, [size: number, read: (view: DataView, at: number) => number]> = {
-  char: [1, (v, at) => v.getInt8(at)], uchar: [1, (v, at) => v.getUint8(at)],
-  short: [2, (v, at) => v.getInt16(at, true)], ushort: [2, (v, at) => v.getUint16(at, true)],
-  int: [4, (v, at) => v.getInt32(at, true)], uint: [4, (v, at) => v.getUint32(at, true)],
-  float: [4, (v, at) => v.getFloat32(at, true)], double: [8, (v, at) => v.getFloat64(at, true)],
+/** Bytes within which a header has to end. */
+const MAX_HEADER = 1 << 20;
+
+/** Size and reading of a property, by the names of its type. */
+const TYPES: Record<string, [number, (view: DataView, at: number, little: boolean) => number]> = {
+  char: [1, (v, at) => v.getInt8(at)],
+  uchar: [1, (v, at) => v.getUint8(at)],
+  short: [2, (v, at, little) => v.getInt16(at, little)],
+  ushort: [2, (v, at, little) => v.getUint16(at, little)],
+  int: [4, (v, at, little) => v.getInt32(at, little)],
+  uint: [4, (v, at, little) => v.getUint32(at, little)],
+  float: [4, (v, at, little) => v.getFloat32(at, little)],
+  double: [8, (v, at, little) => v.getFloat64(at, little)],
 };
-const ALIASES: Record<string, string> = {
-  int8: "char", uint8: "uchar", int16: "short", uint16: "ushort", int32: "int", uint32: "uint", float32: "float", float64: "double",
-};
-const DEGREES: Record<number, number> = { 0: 0, 9: 1, 24: 2, 45: 3 };
-const NEEDED = ["x", "y", "z", "opacity", "scale_0", "scale_1", "scale_2", "rot_0", "rot_1", "rot_2", "rot_3", "f_dc_0", "f_dc_1", "f_dc_2"];
-/** A header is longer than this for no scene. */
-const MOST_HEADER_BYTES = 1 << 16;
+const OTHER_NAMES = { int8: "char", uint8: "uchar", int16: "short", uint16: "ushort", int32: "int", uint32: "uint", float32: "float", float64: "double" };
+for (const [name, same] of Object.entries(OTHER_NAMES)) TYPES[name] = TYPES[same];
 
-interface Column {
-  at: number;
-  read(view: DataView, at: number): number;
+interface Element {
+  name: string;
+  rows: number;
+  rowSize: number;
+  /** Of each property its type and place in a row. */
+  properties: Map<string, { type: string; at: number }>;
+  hasLists: boolean;
 }
 
-/** A trained scene in the layout of Kerbl et al. 2023, little-endian, properties in any order and type. */
-export function readPly(bytes: Uint8Array): Splats {
-  const head = new TextDecoder("latin1").decode(bytes.subarray(0, MOST_HEADER_BYTES));
-  const end = /end_header[ \t]*\r?\n/.exec(head);
-  if (!end) throw new FormatFault("truncated", "header", "end_header", "none");
-  const lines = head.slice(0, end.index).split(/\r?\n/).map((line) => line.trim().split(/\s+/));
-  const format = lines.find(([word]) => word === "format")?.[1];
-  if (format !== "binary_little_endian") throw new FormatFault("unsupported", "format", "binary_little_endian", `${format}; gscompress view FILE shows it`);
-  const first = lines.findIndex(([word]) => word === "element");
-  const [, name, count] = lines[first] ?? [];
-  if (name !== "vertex") throw new FormatFault("unsupported", "header", "the element vertex first", `${name}; gscompress view FILE shows more kinds`);
-  const { columns, stride } = columnsOf(lines.slice(first + 1));
-  const n = Number(count);
-  const start = end.index + end[0].length;
-  if (!Number.isSafeInteger(n) || n < 0) throw new FormatFault("corrupt", "vertex", "a count", count);
-  if (bytes.length < start + n * stride) throw new FormatFault("truncated", "vertex", `${n * stride} bytes`, `${bytes.length - start}`);
-  const antialiased = lines.some((words) => words.join(" ") === "comment SplatRenderMode: mip");
-  return scene(new DataView(bytes.buffer, bytes.byteOffset + start, n * stride), n, stride, columns, antialiased);
+interface Header {
+  /** Bytes of it. */
+  size: number;
+  little: boolean;
+  antialiased: boolean;
+  elements: Element[];
 }
 
-function columnsOf(lines: readonly string[][]): { columns: Map<string, Column>; stride: number } {
-  const columns = new Map<string, Column>();
-  let stride = 0;
-  for (const [word, type, name] of lines) {
-    if (word === "element") break;
-    if (word !== "property") continue;
-    const known = TYPES[ALIASES[type] ?? type];
-    if (!known) throw new FormatFault("unsupported", `vertex.${name ?? type}`, "a number", type);
-    columns.set(name, { at: stride, read: known[1] });
-    stride += known[0];
+const corrupt = (field: string, expected: string, found: string) => new FormatError({ kind: "corrupt", field, expected, found: found.slice(0, 80) });
+const unsupported = (field: string, expected: string, found: string) => new FormatError({ kind: "unsupported", field, expected, found: found.slice(0, 200) });
+
+/** Reads the binary .ply that trainers of 3D Gaussians write: float properties by their names in any order, with normals or without. */
+export async function readPly(file: Blob): Promise<Loaded> {
+  const header = readHeader(new Uint8Array(await file.slice(0, MAX_HEADER).arrayBuffer()));
+  let start = header.size;
+  for (const element of header.elements) {
+    if (element.hasLists) throw unsupported(`header.element ${element.name}`, "rows of a fixed size before the vertices", "a list");
+    const left = file.size - start;
+    if (element.rows * element.rowSize > left)
+      throw new FormatError({ kind: "truncated", field: element.name, expected: `${element.rows} rows of ${element.rowSize} bytes`, found: `${left} bytes` });
+    if (element.name === "vertex") return readVertices(file, start, element, header);
+    start += element.rows * element.rowSize;
   }
-  const missing = NEEDED.filter((name) => !columns.has(name));
-  if (missing.length > 0) throw new FormatFault("unsupported", "vertex", "the properties of a splat scene", `none of ${missing.join(", ")}`);
-  return { columns, stride };
+  throw unsupported("header", "an element 'vertex'", header.elements.map(({ name }) => name).join(", ") || "no element");
 }
 
-function scene(view: DataView, n: number, stride: number, columns: Map<string, Column>, antialiased: boolean): Splats {
-  const rest = [...columns.keys()].filter((name) => name.startsWith("f_rest_")).length;
-  const shDegree = DEGREES[rest];
-  if (shDegree === undefined) throw new FormatFault("unsupported", "vertex.f_rest_*", "0, 9, 24 or 45 properties", String(rest));
-  const k = (shDegree + 1) ** 2;
-  const out: Splats = {
-    count: n, shDegree, antialiased, means: new Float32Array(3 * n), quats: new Float32Array(4 * n), logScales: new Float32Array(3 * n),
-    opacityLogits: new Float32Array(n), sh: new Float32Array(3 * k * n),
-  };
-  const fill = (name: string, to: Float32Array, width: number, place: number): void => {
-    const column = columns.get(name);
-    if (!column) throw new FormatFault("unsupported", "vertex", name, "none");
-    for (let i = 0, at = column.at; i < n; i++, at += stride) to[i * width + place] = column.read(view, at);
-  };
-  "xyz".split("").forEach((axis, i) => fill(axis, out.means, 3, i));
-  for (let i = 0; i < 4; i++) fill(`rot_${i}`, out.quats, 4, i);
-  for (let i = 0; i < 3; i++) fill(`scale_${i}`, out.logScales, 3, i);
-  fill("opacity", out.opacityLogits, 1, 0);
-  for (let channel = 0; channel < 3; channel++) {
-    fill(`f_dc_${channel}`, out.sh, 3 * k, channel);
-    for (let j = 1; j < k; j++) fill(`f_rest_${channel * (k - 1) + j - 1}`, out.sh, 3 * k, 3 * j + channel); // channel after channel
+/** Whether this is the header of PlayCanvas' packed layout. */
+export const isPacked = (head: Uint8Array) => /^element chunk /m.test(headerText(head)) && headerText(head).includes("packed_position");
+
+function headerText(head: Uint8Array): string {
+  const text = new TextDecoder("latin1").decode(head);
+  const end = /(^|\r|\n)end_header(\r\n|\r|\n)/.exec(text);
+  return end ? text.slice(0, end.index + end[0].length) : "";
+}
+
+function readHeader(head: Uint8Array): Header {
+  const text = headerText(head);
+  if (!text) throw new FormatError({ kind: "truncated", field: "header", expected: "'end_header' within the first MiB", found: `none in ${head.length} bytes` });
+  const elements: Element[] = [];
+  let format = "";
+  let antialiased = false;
+  for (const line of text.split(/\r\n|\r|\n/)) {
+    const words = line.trim().split(/\s+/);
+    if (words[0] === "format") format = words[1] ?? "";
+    // Brush's and Postshot's ways to say it.
+    if (words[0] === "comment") antialiased ||= /^SplatRenderMode[: ]+mip$|^antialiased[: ]+1$/.test(words.slice(1).join(" "));
+    if (words[0] === "element") elements.push(readElement(words));
+    if (words[0] === "property") readProperty(words, elements.at(-1));
   }
-  return out;
+  if (!format.startsWith("binary_")) throw unsupported("header.format", "binary; others are for `gscompress view FILE`", format || "none");
+  return { size: text.length, little: format !== "binary_big_endian", antialiased, elements };
+}
+
+function readElement([, name = "", rows = ""]: string[]): Element {
+  if (!/^\d{1,15}$/.test(rows)) throw corrupt(`header.element ${name}`, "a row count", rows || "none");
+  return { name, rows: Number(rows), rowSize: 0, properties: new Map(), hasLists: false };
+}
+
+function readProperty([, type = "", name = ""]: string[], element: Element | undefined): void {
+  if (!element) throw corrupt("header.property", "an element before it", name);
+  if (type === "list") {
+    element.hasLists = true;
+    return;
+  }
+  if (!Object.hasOwn(TYPES, type)) throw corrupt(`header.property ${name}`, "a type of PLY 1.0", type);
+  if (element.properties.has(name)) throw corrupt(`header.property ${name}`, "each name once", "it twice");
+  element.properties.set(name, { type, at: element.rowSize });
+  element.rowSize += TYPES[type][0];
+}
+
+const GEOMETRY = ["x", "y", "z", "f_dc_0", "f_dc_1", "f_dc_2", "opacity", "scale_0", "scale_1", "scale_2", "rot_0", "rot_1", "rot_2", "rot_3"];
+
+async function readVertices(file: Blob, start: number, { rows, rowSize, properties }: Element, { little, antialiased }: Header): Promise<Loaded> {
+  const missing = GEOMETRY.filter((name) => !properties.has(name));
+  if (missing.length) throw unsupported("vertex", `properties ${GEOMETRY.join(" ")}`, `none named ${missing.join(" ")}`);
+  const rest = [...properties.keys()].filter((name) => name.startsWith("f_rest_")).length;
+  const stored = 1 + rest / 3;
+  const degree = Math.sqrt(stored) - 1;
+  const numbered = Array.from({ length: rest }, (_, i) => properties.has(`f_rest_${i}`)).every(Boolean);
+  if (![0, 1, 2, 3, 4].includes(degree) || !numbered) throw unsupported("vertex.f_rest_*", "0, 9, 24, 45 or 72 properties numbered from 0", `${rest}`);
+  const splats = allocateSplats({ count: rows, shDegree: Math.min(degree, 3), antialiased }, "vertex");
+  const width = coefficients(splats.shDegree);
+  const copies: { read: (view: DataView, at: number, little: boolean) => number; at: number; target: Float32Array; stride: number; offset: number }[] = [];
+  const copy = (name: string, target: Float32Array, stride: number, offset: number) => {
+    const { type, at } = properties.get(name)!;
+    copies.push({ read: TYPES[type][1], at, target, stride, offset });
+  };
+  for (let k = 0; k < 3; k++) {
+    copy("xyz"[k], splats.means, 3, k);
+    copy(`scale_${k}`, splats.logScales, 3, k);
+    copy(`f_dc_${k}`, splats.sh, 3 * width, k);
+    // Channel by channel in the file, coefficient by coefficient here.
+    for (let c = 1; c < width; c++) copy(`f_rest_${k * (stored - 1) + c - 1}`, splats.sh, 3 * width, 3 * c + k);
+  }
+  for (let k = 0; k < 4; k++) copy(`rot_${k}`, splats.quats, 4, k);
+  copy("opacity", splats.opacityLogits, 1, 0);
+  const droppedRows = await readRows(file, start, rowSize, splats, (view, from, to) => {
+    for (const { read, at, target, stride, offset } of copies) target[to * stride + offset] = read(view, from + at, little);
+  });
+  return { splats, format: "ply", droppedRows };
 }

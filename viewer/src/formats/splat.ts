@@ -1,43 +1,51 @@
-import { FormatFault } from "../decode/faults.ts";
-import type { Splats } from "../splats.ts";
+import { allocateSplats } from "../allocate.ts";
+import { FormatError } from "../errors.ts";
+import { readRows, type Loaded } from "./rows.ts";
 
+/** Bytes of a row: f32 centre [3], f32 scale [3], u8 colour and opacity [4], u8 rotation wxyz [4] as 128 q + 128. */
 const ROW = 32;
+const SAMPLE = 2048;
+/** Least normal float: a scale of zero is legal and invisible, its logarithm would not be finite. */
+const TINY = 2 ** -126;
 const SH_C0 = 0.28209479177387814;
-const [MOST_EXTENT, MOST_SCALE, SAMPLE] = [1e9, 1e6, 2048];
-/** Least normal float32: the scale of a Gaussian that underflowed. */
-const TINY = 1.1754943508222875e-38;
 
-/** antimatter15's rows: float32 centre [3] and standard deviations [3], uint8 colour and opacity [4], uint8 rotation wxyz [4]. */
-export function readSplat(bytes: Uint8Array): Splats {
-  if (bytes.length === 0 || bytes.length % ROW) throw new FormatFault("truncated", "size", `a positive multiple of ${ROW} bytes`, String(bytes.length));
-  const n = bytes.length / ROW;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const out: Splats = {
-    count: n, shDegree: 0, antialiased: false, means: new Float32Array(3 * n), quats: new Float32Array(4 * n), logScales: new Float32Array(3 * n),
-    opacityLogits: new Float32Array(n), sh: new Float32Array(3 * n),
-  };
-  for (let i = 0, at = 0; i < n; i++, at += ROW) {
-    for (let j = 0; j < 3; j++) {
-      out.means[3 * i + j] = view.getFloat32(at + 4 * j, true);
-      out.logScales[3 * i + j] = Math.log(view.getFloat32(at + 12 + 4 * j, true) || TINY);
-      out.sh[3 * i + j] = (bytes[at + 24 + j] / 255 - 0.5) / SH_C0;
-    }
-    const opacity = Math.min(Math.max(bytes[at + 27], 0.25), 254.75) / 255; // 0 and 1 have no logit
-    out.opacityLogits[i] = Math.log(opacity / (1 - opacity));
-    for (let j = 0; j < 4; j++) out.quats[4 * i + j] = (bytes[at + 28 + j] - 128) / 128;
-  }
-  return out;
-}
+/** Logits of opacities in 1/255; the ends stand for the middle of what rounds to them. */
+const LOGITS = Float32Array.from({ length: 256 }, (_, level) => {
+  const opacity = Math.min(Math.max(level, 0.25), 254.75) / 255;
+  return Math.log(opacity / (1 - opacity));
+});
 
-/** Whether bytes without a magic may be rows of .splat: half of the first ones have sane centres and scales. */
-export function looksLikeSplat(head: Uint8Array, size: number | null): boolean {
-  if (head.length < ROW || (size !== null && size % ROW)) return false;
+/**
+ * Whether a file without any magic is plausibly a .splat: at least half of its first rows have a centre within 1e9 units and
+ * scales in (0, 1e6]. Random bytes do in about one row of a thousand.
+ *
+ * @param head its beginning.
+ * @param size of all of it, bytes.
+ */
+export function looksLikeSplat(head: Uint8Array, size: number): boolean {
+  if (size === 0 || size % ROW) return false;
   const view = new DataView(head.buffer, head.byteOffset, head.length);
   const rows = Math.min(Math.floor(head.length / ROW), SAMPLE);
   let sane = 0;
-  for (let i = 0; i < rows; i++) {
-    const at = (j: number): number => view.getFloat32(ROW * i + 4 * j, true);
-    sane += [0, 1, 2].every((j) => Math.abs(at(j)) < MOST_EXTENT && at(3 + j) > 0 && at(3 + j) <= MOST_SCALE) ? 1 : 0;
+  for (let row = 0; row < rows; row++) {
+    const at = (k: number) => view.getFloat32(ROW * row + 4 * k, true);
+    if ([0, 1, 2].every((k) => Math.abs(at(k)) < 1e9 && at(3 + k) > 0 && at(3 + k) <= 1e6)) sane++;
   }
-  return 2 * sane >= rows;
+  return rows > 0 && 2 * sane >= rows;
+}
+
+/** Reads a .splat; it has no harmonics. */
+export async function readSplat(file: Blob): Promise<Loaded> {
+  if (file.size === 0 || file.size % ROW) throw new FormatError({ kind: "truncated", field: "size", expected: `a positive multiple of ${ROW} bytes`, found: `${file.size}` });
+  const splats = allocateSplats({ count: file.size / ROW, shDegree: 0, antialiased: false }, "size");
+  const droppedRows = await readRows(file, 0, ROW, splats, (view, at, to) => {
+    for (let k = 0; k < 3; k++) {
+      splats.means[3 * to + k] = view.getFloat32(at + 4 * k, true);
+      splats.logScales[3 * to + k] = Math.log(view.getFloat32(at + 12 + 4 * k, true) || TINY);
+      splats.sh[3 * to + k] = (view.getUint8(at + 24 + k) / 255 - 0.5) / SH_C0;
+    }
+    splats.opacityLogits[to] = LOGITS[view.getUint8(at + 27)];
+    for (let k = 0; k < 4; k++) splats.quats[4 * to + k] = (view.getUint8(at + 28 + k) - 128) / 128;
+  });
+  return { splats, format: "splat", droppedRows };
 }

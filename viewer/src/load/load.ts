@@ -1,92 +1,110 @@
-import { decodeGsz } from "../decode/decode.ts";
-import { ByteReader } from "../decode/byte_reader.ts";
-import type { Head } from "../decode/decoder.ts";
-import { FormatFault } from "../decode/faults.ts";
-import { decoderModule } from "../decode/module.ts";
-import { readPly } from "../formats/ply.ts";
-import { looksLikeSplat, readSplat } from "../formats/splat.ts";
+import { decodeGsz, type FileInfo, loadDecoder } from "../decode/index.ts";
+import { FormatError } from "../errors.ts";
+import { readSplats, recognise } from "../formats/index.ts";
 import type { Splats } from "../splats.ts";
 import type { SceneFacts } from "../ui/panels.ts";
 import type { Progress } from "../ui/progress.ts";
-import { sectionsOf } from "./section_names.ts";
 import type { SceneSource } from "./sources.ts";
 
 /** What loading a scene tells on its way. */
 export interface LoadEvents {
   progress(progress: Progress): void;
-  /** The scene so far; `keep` first rows are as they were before. */
-  splats(splats: Splats, keep: number): void;
+  /** The scene so far; `keep` first rows are as they were before, `capacity` will come in all. */
+  splats(splats: Splats, keep: number, capacity: number): void;
   /** Once everything is there. */
   facts(facts: SceneFacts): void;
 }
 
-/** Formats that are read whole may not be larger: a page's memory ends. */
-const MOST_BYTES = 2 ** 31;
-/** What formats are told apart by. */
-const SNIFFED = 1 << 16;
-const GZIP = [0x1f, 0x8b];
-const OTHERS: readonly [name: string, magic: readonly number[]][] = [["a .spz", GZIP], ["a .spz", [0x4e, 0x47, 0x53, 0x50]], ["a .sog", [0x50, 0x4b]]];
+const MAGIC = [0x47, 0x53, 0x5a, 0x1a];
 
-/** Loads a scene of any format that the page reads, judged by its content. @throws FormatFault, FetchFault. */
+/**
+ * Loads a scene of any format that the page reads, judged by its content. A cut .gsz is shown as far as it goes, and then an error.
+ *
+ * @throws FormatError, FetchFault.
+ */
 export async function loadScene(source: SceneSource, events: LoadEvents, signal: AbortSignal): Promise<void> {
+  void loadDecoder().catch(() => {}); // whoever needs it hears of it
   const { stream, total } = await source.open(signal);
   const progress: Progress = { name: source.name, bytes: 0, total, splats: 0, done: false };
-  const tell = (change: Partial<Progress>): void => events.progress(Object.assign(progress, change));
-  const bytes = new ByteReader(stream, (came) => tell({ bytes: came }));
-  const splats = (scene: Splats, keep: number): void => {
+  const tell = (change: Partial<Progress>): void => void (signal.aborted || events.progress(Object.assign(progress, change)));
+  const { head, rest } = await begun(stream, (bytes) => tell({ bytes }));
+  performance.mark("first bytes");
+  const isGsz = MAGIC.every((byte, i) => head[i] === byte);
+  const splats: LoadEvents["splats"] = (scene, keep, capacity) => {
     if (signal.aborted) return;
     tell({ splats: scene.count });
-    events.splats(scene, keep);
+    events.splats(scene, keep, capacity);
   };
-  try {
-    await bytes.fill(1);
-    performance.mark("first bytes");
-    const head = await bytes.peek(SNIFFED);
-    const facts = starts(head, [0x47, 0x53, 0x5a, 0x1a]) ? await gsz(source, bytes, splats, signal) : await plain(source, bytes, head, total, splats);
-    tell({ done: true });
-    if (!signal.aborted) events.facts(facts);
-  } finally {
-    bytes.cancel();
-  }
+  const facts = isGsz ? await gsz(source.name, rest, splats, signal) : await whole(source.name, rest, splats);
+  tell({ done: true });
+  if (signal.aborted) return;
+  events.facts(facts.scene);
+  if (facts.fault) throw facts.fault;
 }
 
-async function gsz(source: SceneSource, bytes: ByteReader, splats: LoadEvents["splats"], signal: AbortSignal): Promise<SceneFacts> {
-  let [head, about, shown]: [Head | null, Record<string, unknown>, number] = [null, {}, 0];
-  const whole = await decodeGsz(bytes, await decoderModule(), {
-    head: (found) => (head = found),
-    about: (found) => (about = found),
-    splats: (scene, keep) => {
-      shown = scene.count;
-      splats(scene, keep);
+/** The first bytes of a stream, and the stream with them in front again; `onBytes` is told what has come. */
+async function begun(stream: ReadableStream<Uint8Array>, onBytes: (bytes: number) => void): Promise<{ head: number[]; rest: ReadableStream<Uint8Array> }> {
+  const reader = stream.getReader();
+  const first: Uint8Array[] = [];
+  let came = 0;
+  const next = async (): Promise<Uint8Array | null> => {
+    const { done, value } = await reader.read();
+    if (done) return null;
+    came += value.length;
+    onBytes(came);
+    return value;
+  };
+  for (let piece = await next(); piece !== null; piece = came < MAGIC.length ? await next() : null) first.push(piece);
+  const rest = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const piece = first.shift() ?? (await next());
+      if (piece === null) controller.close();
+      else controller.enqueue(piece);
     },
-  }, signal);
-  const { shDegree, antialiased, sections } = head!;
-  return {
-    name: source.name, format: whole ? ".gsz" : ".gsz, cut: a coarser scene", bytes: bytes.came, splats: shown, shDegree, antialiased,
-    sections: sectionsOf(sections), about,
+    cancel: (reason) => reader.cancel(reason),
+  });
+  return { head: first.flatMap((piece) => [...piece.subarray(0, MAGIC.length)]), rest };
+}
+
+interface Loaded {
+  scene: SceneFacts;
+  fault: FormatError | null;
+}
+
+async function gsz(name: string, stream: ReadableStream<Uint8Array>, splats: LoadEvents["splats"], signal: AbortSignal): Promise<Loaded> {
+  let [info, shown]: [FileInfo | null, number] = [null, 0];
+  await decodeGsz(stream, {
+    onInfo: (found) => (info = found),
+    onSplats: ({ splats: scene, keep, capacity }) => {
+      shown = scene.count;
+      splats(scene, keep, capacity);
+    },
+  }, { signal, partial: true });
+  const { sizeBytes, shDegree, antialiased, about, complete, sections } = info!;
+  const all = sections.reduce((sum, section) => sum + section.sizeBytes, 0);
+  const scene = {
+    name, format: complete ? ".gsz" : ".gsz, cut", bytes: sizeBytes, splats: shown, shDegree, antialiased, about, sections: byKind(sections),
   };
+  const found = `${sizeBytes}: it was cut, and is shown as far as it goes`;
+  return { scene, fault: complete ? null : new FormatError({ kind: "truncated", field: "file", expected: `${all} bytes`, found }) };
 }
 
-async function plain(source: SceneSource, bytes: ByteReader, head: Uint8Array, total: number | null, splats: LoadEvents["splats"]): Promise<SceneFacts> {
-  const [format, read] = reader(source.name, head, total);
-  const scene = read(await bytes.rest(MOST_BYTES));
-  splats(scene, 0);
+async function whole(name: string, stream: ReadableStream<Uint8Array>, splats: LoadEvents["splats"]): Promise<Loaded> {
+  const file = await new Response(stream).blob();
+  const format = await recognise(file);
+  if (format === "gsz") throw new Error("a .gsz is decoded as it comes");
+  const { splats: scene } = await readSplats(file, format);
+  splats(scene, 0, scene.count);
   const { count, shDegree, antialiased } = scene;
-  return { name: source.name, format, bytes: bytes.came, splats: count, shDegree, antialiased, sections: [], about: {} };
+  return { scene: { name, format: `.${format}`, bytes: file.size, splats: count, shDegree, antialiased, sections: [], about: {} }, fault: null };
 }
 
-const starts = (head: Uint8Array, magic: readonly number[]): boolean => magic.every((byte, i) => head[i] === byte);
-
-function reader(name: string, head: Uint8Array, total: number | null): [format: string, read: (bytes: Uint8Array) => Splats] {
-  if (starts(head, [0x70, 0x6c, 0x79])) {
-    if (new TextDecoder("latin1").decode(head).includes("packed_position")) throw elsewhere(name, "a compressed .ply");
-    return [".ply", readPly];
+/** Sections of a kind together, in the order of the file. */
+function byKind(sections: FileInfo["sections"]): SceneFacts["sections"] {
+  const out = new Map<string, { name: string; count: number; bytes: number }>();
+  for (const { kind, sizeBytes } of sections) {
+    const known = out.get(kind) ?? { name: kind, count: 0, bytes: 0 };
+    out.set(kind, { name: kind, count: known.count + 1, bytes: known.bytes + sizeBytes });
   }
-  const other = OTHERS.find(([, magic]) => starts(head, magic));
-  if (other) throw elsewhere(name, other[0]);
-  if (looksLikeSplat(head, total)) return [".splat", readSplat];
-  throw new FormatFault("bad magic", "file", "a .gsz, .ply or .splat", head.length === 0 ? "no bytes" : "other bytes");
+  return [...out.values()];
 }
-
-const elsewhere = (name: string, found: string): FormatFault =>
-  new FormatFault("unsupported", "format", "a .gsz, .ply or .splat", `${found}; 'gscompress view ${name}' shows it, 'gscompress compress ${name}' makes a .gsz`);

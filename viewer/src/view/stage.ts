@@ -23,6 +23,8 @@ export interface StageEvents {
   frame(milliseconds: number): void;
   flickered(): void;
   moved(pose: Pose): void;
+  /** Someone takes the view into their hands. */
+  grabbed(): void;
   still(camera: Camera): void;
   lost(gone: boolean): void;
 }
@@ -106,11 +108,11 @@ export class Stage implements Viewpoint {
     this.redraw();
   }
 
-  /** @param keep first splats that are as they were in this slot. */
-  setScene(slot: Slot, splats: Splats | null, keep = 0): void {
+  /** @param keep first splats that are as they were in this slot, of the `capacity` that there will be. */
+  setScene(slot: Slot, splats: Splats | null, keep = 0, capacity = 0): void {
     const refines = splats !== null && this.#scenes[slot]?.means.buffer === splats.means.buffer;
     this.#scenes[slot] = splats;
-    this.#renderer.setScene(slot, splats, splats === null ? {} : { refines, keep, capacity: splats.means.length / 3 });
+    this.#renderer.setScene(slot, splats, { refines, keep, capacity });
     const first = this.#scenes[0] ?? this.#scenes[1];
     if (first && first.count > 0) this.#extent = extentOf(first);
     this.redraw();
@@ -127,6 +129,7 @@ export class Stage implements Viewpoint {
   }
 
   grabbed(): void {
+    this.#events.grabbed();
     this.#flight = null;
     this.redraw();
   }

@@ -78,9 +78,4 @@ const harness = {
   psnr: (camera: PlainCamera, options: DrawOptions) => renderer.psnr(cameraOf(camera), options),
 };
 
-declare global {
-  interface Window {
-    harness: typeof harness;
-  }
-}
-window.harness = harness;
+Object.assign(window, { harness });

@@ -1,4 +1,4 @@
-/** Poses, addresses, cameras and byte streams. */
+/** Poses, addresses and cameras. */
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
@@ -13,7 +13,6 @@ const { extentOf } = await load("view/extent.ts");
 const { pick } = await load("view/pick.ts");
 const { camerasOf } = await load("cameras/cameras.ts");
 const { readColmapText, readColmapBinary } = await load("cameras/colmap.ts");
-const { ByteReader } = await load("decode/byte_reader.ts");
 
 const UP = [0, -1, 0];
 const near = (a, b, by = 1e-6) => a.forEach((v, i) => assert.ok(Math.abs(v - b[i]) < by, `${a} against ${b}`));
@@ -118,18 +117,4 @@ test("COLMAP as text and as bytes", () => {
   assert.deepEqual(readColmapBinary(cameras, images), text.slice(0, 1));
   assert.throws(() => readColmapBinary(cameras, images.slice(0, 60)), /images\.bin: expected/);
   assert.throws(() => readColmapText("1 NEW 4 4 1", imageText), /camera model/);
-});
-
-test("bytes are taken in the pieces that are asked for", async () => {
-  const bytes = Uint8Array.from({ length: 1000 }, (_, i) => i);
-  for (const piece of [1, 7, 300, 5000]) {
-    const parts = Array.from({ length: Math.ceil(1000 / piece) }, (_, i) => bytes.slice(i * piece, (i + 1) * piece));
-    const reader = new ByteReader(new ReadableStream({ pull: (c) => (parts.length ? c.enqueue(parts.shift()) : c.close()) }));
-    assert.deepEqual(await reader.peek(16), bytes.slice(0, 16));
-    assert.deepEqual(await reader.take(500), bytes.slice(0, 500));
-    assert.deepEqual(await reader.take(0), new Uint8Array(0));
-    assert.deepEqual(await reader.rest(4000), bytes.slice(500));
-    assert.deepEqual(await reader.take(5), new Uint8Array(0));
-    assert.equal(reader.came, 1000);
-  }
 });

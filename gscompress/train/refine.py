@@ -14,12 +14,13 @@ from ..config import PSNR_RANGE, CompressOptions, RefineOptions
 from ..draft import Encoded
 from ..encoder import Encoder, plan
 from ..errors import InputError
-from ..rate import PSNR_SLACK, search
+from ..rate import search
 from ..scene import Scene
 from ..version import VERSION
 from .checkpoint import read_checkpoint, write_checkpoint
 from .devices import default_device
 from .distill import Distiller, Diverged, Schedule, State
+from .landing import Landing
 from .photographs import Photographs
 from .rounding import Rounder
 from .student import Rates, Student
@@ -28,13 +29,6 @@ from .views import Views
 
 KIND = "refine"
 """Of checkpoints."""
-SETTLING = 6
-"""Tries to land on a target."""
-DECIBEL_PER_OCTAVE = -1.4
-"""PSNR over lambda of a trained scene, about."""
-OCTAVES_PER_SIZE_OCTAVE = 4.5
-"""Lambda over size of a trained scene, about: all its splats stay."""
-SIZE_SLACK, REFINED_PSNR_SLACK = 0.01, 0.2
 GAIN = 0.62
 """A refined file's size over the closed form's, about."""
 LEAST_GAIN = 0.4
@@ -92,7 +86,8 @@ def refine_scene(
 ) -> Refined:
     """Trains a student of `scene` and writes it to a file.
 
-    Ctrl-C (KeyboardInterrupt, from `progress` too) while training or rounding ends either, and the file is made of what there is.
+    Ctrl-C (KeyboardInterrupt, from `progress` too) while training or rounding ends either, and the file is made of what there is:
+    one that meets the target, in closed form if the training has none by then.
 
     Args:
         scene: the teacher; finite values only.
@@ -154,13 +149,11 @@ def refine_scene(
     rounder = Rounder(encoder.of_student(student), trainer.views, schedule.rates, trainer.distance)
     about = {"encoder": f"gscompress {VERSION}", "splats_in": len(scene), "iterations": trainer.iteration}
     steps = round(ROUNDING_SHARE * trainer.iteration)
+    landing = Landing(rounder, targets.judge, slope, options, about)
     try:
-        file = _settle(
-            rounder, targets.judge, slope, steps, options, about,
-            lambda share: progress("rounding", State(trainer.iteration, share, len(student), 0, trainer.psnr)),
-        )  # fmt: skip
+        file = landing.settle(steps, lambda share: progress("rounding", State(trainer.iteration, share, len(student), 0, trainer.psnr)))
     except KeyboardInterrupt:  # no patience for rounding well
-        file, stopped = targets.judge(rounder.file(slope, 0)), "interrupted"
+        file, stopped = landing.at_once(), "interrupted"
     try:
         file, trained = _smaller(encoder, targets, file, options, about)
     except KeyboardInterrupt:  # no patience for the closed form
@@ -267,39 +260,3 @@ def _slope_of_size(encoder: Encoder, size_bytes: float) -> float:
         file = encoder.encode(middle, 0, lambda share: None)
         low, high = (middle, high) if len(file.pack({})) > size_bytes else (low, middle)
     return math.sqrt(low * high)
-
-
-def _settle(
-    rounder: Rounder, judge: Callable[[Encoded], Encoded], slope: float, steps: int, options: RefineOptions, about: dict,
-    progress: Callable[[float], None],
-) -> Encoded | None:
-    """The file at `slope`, or at the one near it that meets the target; None where none does.
-
-    `judge` is the teacher's encoder's, which renders its views once; the student's would render them again.
-    """
-    octaves, best = math.log2(slope), None
-    size, psnr = options.target_size, options.target_psnr
-    if size is not None:
-        for _ in range(SETTLING):  # cheap steps first: without making up for the rounding
-            octaves += OCTAVES_PER_SIZE_OCTAVE * math.log2(rounder.size(2**octaves) / (size * (1 - SIZE_SLACK / 2)))
-    for attempt in range(SETTLING):
-        file = judge(rounder.file(2**octaves, steps))
-        progress((attempt + 1) / SETTLING)
-        found = len(file.pack(about))
-        assert file.psnr is not None
-        if size is None and psnr is None:
-            return file
-        if size is not None:
-            if found <= size and (best is None or found > len(best.pack(about))):
-                best = file
-            if (1 - SIZE_SLACK) * size < found <= size:
-                return file
-            octaves += OCTAVES_PER_SIZE_OCTAVE * math.log2(found / (size * (1 - SIZE_SLACK / 2)))
-        elif psnr is not None:
-            over = file.psnr - psnr
-            if over >= 0 and (best is None or found < len(best.pack(about))):
-                best = file
-            if 0 <= over <= REFINED_PSNR_SLACK:
-                return file
-            octaves += (PSNR_SLACK / 3 - over) / DECIBEL_PER_OCTAVE
-    return best

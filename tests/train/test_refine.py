@@ -140,6 +140,37 @@ def test_control_c_while_rounding():
     assert len(gscompress.decompress(made.data)) == made.splats_out
 
 
+def pressed_while_rounding(after: int):
+    """Ctrl-C once `after` files have been tried."""
+
+    def press(stage: str, state: refine.State) -> None:
+        tried.append(stage == "rounding")
+        if sum(tried) == after:
+            raise KeyboardInterrupt
+
+    tried: list[bool] = []
+    return press
+
+
+@pytest.mark.parametrize("after", [1, 2])
+def test_control_c_while_rounding_keeps_to_the_target(after: int):
+    scene = teacher(300)
+    for target in ({"target_size": 900}, {"target_psnr": 36.0}):
+        made = refine_scene(scene, RefineOptions(iterations=20, **target), cameras(), progress=pressed_while_rounding(after))
+        assert made.stopped == ("interrupted" if after == 1 else made.stopped)
+        assert len(made.data) <= target.get("target_size", 10**6)
+        assert made.psnr >= target.get("target_psnr", 0)
+        assert len(gscompress.decompress(made.data)) == made.splats_out
+
+
+def test_control_c_where_no_file_meets_the_target_yet(monkeypatch: pytest.MonkeyPatch):
+    """The closed form does."""
+    monkeypatch.setattr(refine.Landing, "at_once", lambda landing: None)
+    made = refine_scene(teacher(300), RefineOptions(target_psnr=36, iterations=1), cameras(), progress=pressed_while_rounding(1))
+    assert (made.trained, made.stopped) == (False, "interrupted")
+    assert made.psnr >= 36
+
+
 def test_control_c_while_the_closed_form_is_looked_for(monkeypatch: pytest.MonkeyPatch):
     def press(*_: object) -> None:
         raise KeyboardInterrupt

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import errors
-from ._native import core, threads
+from ._native import core, sound, threads
 from .bitstream import container
 from .cameras import Camera
 from .config import CompressOptions, RefineOptions
 from .draft import Encoded
-from .encoder import Encoder, plan
+from .encoder import Encoder, check_scene, plan
 from .errors import InputError
 from .rate import search
 from .scene import Scene
@@ -31,9 +31,6 @@ REFINED_BELOW = 42.0
 """dB: so little training does not beat a closed form that is better than this."""
 REFINED_ON_CPU = 300_000
 """Splats at most, where there is no GPU: more would take the better part of an hour."""
-
-MEAN_LIMIT, SH_LIMIT = 1e25, 128.0
-"""Largest coordinate and harmonic that a file holds."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +120,7 @@ def compress_scene(
     Raises:
         InputError: the scene holds values that are not finite, or a target can not be reached.
     """
-    _check(scene)
+    check_scene(scene)
     tell = progress or (lambda stage, share: None)
     if len(scene) == 0:
         return Compressed(Encoded.empty(scene).pack({}), 0, 0, scene.sh_degree, options.quality, None)
@@ -164,17 +161,6 @@ def _refined(
     return replace(made, data=found.data, splats_out=found.splats_out, psnr_estimate=found.psnr) if better else made
 
 
-def _check(scene: Scene) -> None:
-    """Refuses what the format can not hold."""
-    finite = scene.finite()
-    if not finite.all():
-        raise InputError(f"scene: expected finite values, found {int((~finite).sum())} Gaussians that are not")
-    for name, values, limit in (("means", scene.means, MEAN_LIMIT), ("sh", scene.sh, SH_LIMIT)):
-        beyond = int((np.abs(values).reshape(len(scene), -1) > limit).any(1).sum()) if len(scene) else 0
-        if beyond:
-            raise InputError(f"scene.{name}: expected values within {limit:g}, found {beyond} Gaussians beyond; remove them first")
-
-
 def decode(data: bytes, name: str = "<bytes>", partial: bool = False) -> Decoded:
     """The scene of a file, or of as many of its chunks as are there.
 
@@ -187,10 +173,7 @@ def decode(data: bytes, name: str = "<bytes>", partial: bool = False) -> Decoded
         BadMagic, Truncated, Corrupt, Unsupported.
     """
     out = core().decode(bytes(data), partial, container.MAX_SPLATS, threads())
-    if len(out) == 4:
-        kind, field, expected, found = out
-        raise (errors.BadMagic, errors.Truncated, errors.Corrupt, errors.Unsupported)[kind](name, field, expected, found)
-    *arrays, antialiased, chunks, chunks_total = out
+    *arrays, antialiased, chunks, chunks_total = sound(out, name)
     return Decoded(Scene(*arrays, antialiased=antialiased), chunks, chunks_total)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..cameras import Camera
 from ..config import PSNR_RANGE, CompressOptions, RefineOptions
 from ..draft import Encoded
-from ..encoder import Encoder, plan
+from ..encoder import Encoder, check_scene, plan
 from ..errors import InputError
 from ..rate import search
 from ..scene import Scene
@@ -99,12 +99,13 @@ def refine_scene(
         progress: called with the stage's name and how far it is.
 
     Raises:
-        InputError: an unusable scene, a target that can not be reached, or a checkpoint that is not there or of another training.
+        InputError: a scene that no file holds, a target that can not be reached, or a checkpoint that is not there or of another training.
         Corrupt: the checkpoint is none.
         Diverged: before there was anything to fall back on.
     """
     if len(scene) == 0:
         raise InputError("scene: expected at least one Gaussian, found none")
+    check_scene(scene)
     device = default_device()
     if photographs is not None and cameras is None:
         cameras = [p.camera for p in photographs.train]

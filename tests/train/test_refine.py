@@ -236,9 +236,21 @@ def test_nothing_can_not_be_refined():
         refine_scene(teacher().select(slice(0, 0)), RefineOptions())  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.parametrize(("field", "value"), [("means", 1e26), ("sh", 1e5)])
+def test_what_no_file_holds(field: str, value: float):
+    scene = teacher(30)
+    getattr(scene, field)[5, 0] = value
+    with pytest.raises(InputError, match=rf"scene\.{field}: expected values within"):
+        refine_scene(scene, RefineOptions())
+
+
 @pytest.mark.parametrize(
-    "given", [{"lambda_": 0}, {"target_size": 0}, {"target_psnr": 5}, {"iterations": 0}, {"minutes": 0}, {"target_size": 9, "target_psnr": 40}]
-)
+    "given",
+    [
+        {"lambda_": 0}, {"target_size": 0}, {"target_psnr": 5}, {"iterations": 0}, {"minutes": 0}, {"minutes": float("inf")},
+        {"minutes": float("nan")}, {"target_size": 9, "target_psnr": 40},
+    ],
+)  # fmt: skip
 def test_options_out_of_range(given: dict):
     with pytest.raises(InputError, match=next(iter(given)).rstrip("_")):
         RefineOptions(**given)

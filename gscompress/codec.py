@@ -118,7 +118,7 @@ def compress_scene(
         progress: called with a stage's name and the share of the whole that is done.
 
     Raises:
-        InputError: the scene holds values that are not finite, or a target can not be reached.
+        InputError: the scene holds values that the format can not, or a target can not be reached.
     """
     check_scene(scene)
     tell = progress or (lambda stage, share: None)
@@ -142,21 +142,26 @@ def compress_scene(
 def _refined(
     scene: Scene, made: Compressed, options: CompressOptions, cameras: Sequence[Camera] | None, tell: Callable[[str, float], None]
 ) -> Compressed:
-    """`made`, or what a short training makes of it, if there is torch and that is better."""
+    """`made`, or what a short training makes of it, if there is torch and that is better.
+
+    Raises:
+        KeyboardInterrupt: at once.
+    """
     if made.psnr_estimate is None or made.psnr_estimate > REFINED_BELOW:
         return made
     try:
         from .train.devices import default_device
         from .train.refine import refine_scene
-    except errors.MissingExtra:
+
+        if default_device() == "cpu" and len(scene) > REFINED_ON_CPU:
+            return made
+        if options.target_size is not None:
+            aims = RefineOptions(target_size=options.target_size, iterations=REFINED_IN)
+        else:
+            aims = RefineOptions(target_psnr=options.target_psnr or made.psnr_estimate, iterations=REFINED_IN)
+        found = refine_scene(scene, aims, cameras, finish=False, progress=lambda stage, state: tell(stage, state.share))
+    except errors.GSCompressError:  # no torch, or training came to nothing: `made` is as good as without it
         return made
-    if default_device() == "cpu" and len(scene) > REFINED_ON_CPU:
-        return made
-    if options.target_size is not None:
-        aims = RefineOptions(target_size=options.target_size, iterations=REFINED_IN)
-    else:
-        aims = RefineOptions(target_psnr=options.target_psnr or made.psnr_estimate, iterations=REFINED_IN)
-    found = refine_scene(scene, aims, cameras, progress=lambda stage, state: tell(stage, state.share))
     better = found.psnr > made.psnr_estimate if options.target_size is not None else len(found.data) < len(made.data)
     return replace(made, data=found.data, splats_out=found.splats_out, psnr_estimate=found.psnr) if better else made
 

@@ -82,12 +82,13 @@ def refine_scene(
     photographs: Photographs | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
+    finish: bool = True,
     progress: Callable[[str, State], None] = lambda stage, state: None,
 ) -> Refined:
     """Trains a student of `scene` and writes it to a file.
 
     Ctrl-C (KeyboardInterrupt, from `progress` too) while training or rounding ends either, and the file is made of what there is:
-    one that meets the target, in closed form if the training has none by then.
+    one that meets the target, in closed form if the training has none by then. Without `finish` it ends everything.
 
     Args:
         scene: the teacher; finite values only.
@@ -96,9 +97,11 @@ def refine_scene(
         photographs: what to learn from in place of renders; where none was taken, renders still count a little.
         checkpoint: a file to keep the state of the training in; remove it once the result is safe.
         resume: go on from `checkpoint`, which is there, with the same scene, options and cameras, to the same result.
+        finish: make a file after Ctrl-C.
         progress: called with the stage's name and how far it is.
 
     Raises:
+        KeyboardInterrupt: Ctrl-C, where that does not end in a file.
         InputError: a scene that no file holds, a target that can not be reached, or a checkpoint that is not there or of another training.
         Corrupt: the checkpoint is none.
         Diverged: before there was anything to fall back on.
@@ -141,6 +144,8 @@ def refine_scene(
     try:
         student = trainer.run(tell, keep)
     except (KeyboardInterrupt, _TimeUp) as stop:
+        if not (finish or isinstance(stop, _TimeUp)):
+            raise
         student, stopped = trainer.student.scene(), "interrupted" if isinstance(stop, KeyboardInterrupt) else "out of time"
     except Diverged as failure:
         if failure.scene is None:
@@ -153,12 +158,14 @@ def refine_scene(
     landing = Landing(rounder, targets.judge, slope, options, about)
     try:
         file = landing.settle(steps, lambda share: progress("rounding", State(trainer.iteration, share, len(student), 0, trainer.psnr)))
-    except KeyboardInterrupt:  # no patience for rounding well
+    except KeyboardInterrupt:  # no time for rounding well
+        if not finish:
+            raise
         file, stopped = landing.at_once(), "interrupted"
     try:
         file, trained = _smaller(encoder, targets, file, options, about)
-    except KeyboardInterrupt:  # no patience for the closed form
-        if file is None:
+    except KeyboardInterrupt:  # nor for the closed form
+        if file is None or not finish:
             raise
         trained, stopped = True, "interrupted"
     assert file.psnr is not None

@@ -116,6 +116,34 @@ def test_effort_max_trains_where_that_pays(monkeypatch: pytest.MonkeyPatch):
     assert "training" not in stages
 
 
+@pytest.mark.parametrize("stage", ["training", "rounding", "search"])
+def test_effort_max_ends_with_control_c(stage: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(codec, "plan", lambda effort, splats: PLAN)
+    monkeypatch.setattr(codec, "REFINED_IN", 10)
+
+    def press(*said: object) -> None:
+        if stage in ("search", said[0]):
+            raise KeyboardInterrupt
+
+    if stage == "search":
+        monkeypatch.setattr(refine, "search", press)
+    options = gscompress.CompressOptions(effort="max", quality=8)
+    with pytest.raises(KeyboardInterrupt):
+        codec.compress_scene(teacher(300), options, cameras(), None if stage == "search" else press)
+
+
+def test_effort_max_keeps_the_closed_form_where_training_fails(monkeypatch: pytest.MonkeyPatch):
+    def failing(*_: object, **__: object) -> None:
+        raise InputError("training: expected a finite loss, found none")
+
+    monkeypatch.setattr(codec, "plan", lambda effort, splats: PLAN)
+    monkeypatch.setattr(refine, "refine_scene", failing)
+    scene = teacher(300)
+    normal, most = (codec.compress_scene(scene, gscompress.CompressOptions(effort=e, quality=8), cameras()) for e in ("normal", "max"))
+    assert most.splats_out == normal.splats_out
+    assert most.psnr_estimate == normal.psnr_estimate
+
+
 def test_control_c_leaves_a_file():
     scene, calls = teacher(), []
 

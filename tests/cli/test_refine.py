@@ -10,16 +10,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from photographs_for_tests import SHAPES, colmap_of_shapes
-from training_for_tests import PLAN, teacher
+from photographs_for_tests import SHAPES, colmap_of_shapes  # noqa: E402
+from training_for_tests import PLAN, teacher  # noqa: E402
 
-import gscompress
-from gscompress.train import checkpoint, refine
-from gscompress.train.distill import Distiller
-from gscompress.train.photographs import load_photographs
-from gscompress.train.score import score
+import gscompress  # noqa: E402
+from gscompress.train import checkpoint, refine  # noqa: E402
+from gscompress.train.distill import Distiller  # noqa: E402
+from gscompress.train.photographs import load_photographs  # noqa: E402
+from gscompress.train.score import score  # noqa: E402
 
-from .conftest import Run
+from .conftest import Run  # noqa: E402
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from .cameras import Camera
 from .config import CompressOptions, RefineOptions
 from .draft import Encoded
 from .encoder import Encoder, check_scene, plan
-from .errors import InputError
 from .rate import search
 from .scene import Scene
 from .version import VERSION

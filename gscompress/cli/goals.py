@@ -14,6 +14,10 @@ from .options import compress_options
 PRESETS = ("default", "3dgs")
 FIELDS = ("preset", "lambda_", "target_size", "target_psnr", "quality", "effort", "minutes", "iterations")
 """Flags that decide it."""
+EARLY = ("preset", "minutes", "iterations")
+"""Those that plain 3DGS depends on."""
+AIMS = ("lambda_", "target_size", "target_psnr", "quality")
+"""Those of which one takes the place of another."""
 
 PHOTO_LAMBDA = 3e-5
 """Where none is given. No file shows photographs exactly, so bits are dearer than where renders are the aim."""

@@ -6,7 +6,7 @@ import os
 from functools import lru_cache
 from types import ModuleType
 
-from .errors import GSCompressError
+from .errors import BadMagic, Corrupt, GSCompressError, Truncated, Unsupported
 
 
 @lru_cache(maxsize=1)
@@ -21,6 +21,18 @@ def core() -> ModuleType:
     except ImportError as error:
         raise GSCompressError(f"the compiled core is missing ({error}): run 'pip install .' in the repository") from error
     return _core
+
+
+def sound(decoded: tuple, name: str) -> tuple:
+    """What the core's `decode` gave, unless that says what is wrong with the file.
+
+    Raises:
+        BadMagic, Truncated, Corrupt, Unsupported.
+    """
+    if len(decoded) == 4:
+        kind, field, expected, found = decoded
+        raise (BadMagic, Truncated, Corrupt, Unsupported)[kind](name, field, expected, found)
+    return decoded
 
 
 def threads() -> int:

@@ -14,13 +14,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import errors
-from ._native import core, threads
+from ._native import core, sound, threads
 from .bitstream import container
 from .cameras import Camera
 from .config import CompressOptions, RefineOptions
 from .draft import Encoded
-from .encoder import Encoder, plan
-from .errors import InputError
+from .encoder import Encoder, check_scene, plan
 from .rate import search
 from .scene import Scene
 from .version import VERSION
@@ -31,9 +30,6 @@ REFINED_BELOW = 42.0
 """dB: so little training does not beat a closed form that is better than this."""
 REFINED_ON_CPU = 300_000
 """Splats at most, where there is no GPU: more would take the better part of an hour."""
-
-MEAN_LIMIT, SH_LIMIT = 1e25, 128.0
-"""Largest coordinate and harmonic that a file holds."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +117,9 @@ def compress_scene(
         progress: called with a stage's name and the share of the whole that is done.
 
     Raises:
-        InputError: the scene holds values that are not finite, or a target can not be reached.
+        InputError: the scene holds values that the format can not, or a target can not be reached.
     """
-    _check(scene)
+    check_scene(scene)
     tell = progress or (lambda stage, share: None)
     if len(scene) == 0:
         return Compressed(Encoded.empty(scene).pack({}), 0, 0, scene.sh_degree, options.quality, None)
@@ -145,34 +141,28 @@ def compress_scene(
 def _refined(
     scene: Scene, made: Compressed, options: CompressOptions, cameras: Sequence[Camera] | None, tell: Callable[[str, float], None]
 ) -> Compressed:
-    """`made`, or what a short training makes of it, if there is torch and that is better."""
+    """`made`, or what a short training makes of it, if there is torch and that is better.
+
+    Raises:
+        KeyboardInterrupt: at once.
+    """
     if made.psnr_estimate is None or made.psnr_estimate > REFINED_BELOW:
         return made
     try:
         from .train.devices import default_device
         from .train.refine import refine_scene
-    except errors.MissingExtra:
+
+        if default_device() == "cpu" and len(scene) > REFINED_ON_CPU:
+            return made
+        if options.target_size is not None:
+            aims = RefineOptions(target_size=options.target_size, iterations=REFINED_IN)
+        else:
+            aims = RefineOptions(target_psnr=options.target_psnr or made.psnr_estimate, iterations=REFINED_IN)
+        found = refine_scene(scene, aims, cameras, finish=False, progress=lambda stage, state: tell(stage, state.share))
+    except errors.GSCompressError:  # no torch, or training came to nothing: `made` is as good as without it
         return made
-    if default_device() == "cpu" and len(scene) > REFINED_ON_CPU:
-        return made
-    if options.target_size is not None:
-        aims = RefineOptions(target_size=options.target_size, iterations=REFINED_IN)
-    else:
-        aims = RefineOptions(target_psnr=options.target_psnr or made.psnr_estimate, iterations=REFINED_IN)
-    found = refine_scene(scene, aims, cameras, progress=lambda stage, state: tell(stage, state.share))
     better = found.psnr > made.psnr_estimate if options.target_size is not None else len(found.data) < len(made.data)
     return replace(made, data=found.data, splats_out=found.splats_out, psnr_estimate=found.psnr) if better else made
-
-
-def _check(scene: Scene) -> None:
-    """Refuses what the format can not hold."""
-    finite = scene.finite()
-    if not finite.all():
-        raise InputError(f"scene: expected finite values, found {int((~finite).sum())} Gaussians that are not")
-    for name, values, limit in (("means", scene.means, MEAN_LIMIT), ("sh", scene.sh, SH_LIMIT)):
-        beyond = int((np.abs(values).reshape(len(scene), -1) > limit).any(1).sum()) if len(scene) else 0
-        if beyond:
-            raise InputError(f"scene.{name}: expected values within {limit:g}, found {beyond} Gaussians beyond; remove them first")
 
 
 def decode(data: bytes, name: str = "<bytes>", partial: bool = False) -> Decoded:
@@ -187,10 +177,7 @@ def decode(data: bytes, name: str = "<bytes>", partial: bool = False) -> Decoded
         BadMagic, Truncated, Corrupt, Unsupported.
     """
     out = core().decode(bytes(data), partial, container.MAX_SPLATS, threads())
-    if len(out) == 4:
-        kind, field, expected, found = out
-        raise (errors.BadMagic, errors.Truncated, errors.Corrupt, errors.Unsupported)[kind](name, field, expected, found)
-    *arrays, antialiased, chunks, chunks_total = out
+    *arrays, antialiased, chunks, chunks_total = sound(out, name)
     return Decoded(Scene(*arrays, antialiased=antialiased), chunks, chunks_total)
 
 

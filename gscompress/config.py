@@ -9,6 +9,8 @@ from .errors import InputError
 EFFORTS = ("fast", "normal", "max")
 PSNR_RANGE = (10.0, 70.0)
 """Of targets, dB."""
+MOST_MINUTES = 1e5
+"""Of a training."""
 
 
 @dataclass(frozen=True)
@@ -66,5 +68,5 @@ class RefineOptions:
             raise InputError(f"target_psnr: expected 10 to 70 dB, found {self.target_psnr:g}")
         if self.iterations < 1:
             raise InputError(f"iterations: expected 1 or more, found {self.iterations}")
-        if self.minutes is not None and not self.minutes > 0:
-            raise InputError(f"minutes: expected more than 0, found {self.minutes:g}")
+        if self.minutes is not None and not 0 < self.minutes <= MOST_MINUTES:
+            raise InputError(f"minutes: expected more than 0, at most {MOST_MINUTES:g}, found {self.minutes:g}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._native import core, threads
+from ._native import core, sound, threads
 from .bitstream.container import ABOUT, BASIS, GEOMETRY, HARMONICS, VALUE_LIMIT, Header, Section, pack
 from .model.canonical import COLOR_AXES, OPACITY_CEILING, OPACITY_FLOOR, CanonicalSplats, canonical
 from .model.harmonics import fit_basis, to_basis
@@ -67,8 +67,12 @@ class Encoded:
         return pack(self.header, self.sections + extra)
 
     def decode(self) -> Scene:
-        """The scene that a decoder gives."""
-        *arrays, antialiased, _, _ = core().decode(self.pack({}), False, 1 << 31, threads())
+        """The scene that a decoder gives.
+
+        Raises:
+            Corrupt: a value was beyond what the format holds.
+        """
+        *arrays, antialiased, _, _ = sound(core().decode(self.pack({}), False, 1 << 31, threads()), "<encoded>")
         return Scene(*arrays, antialiased=antialiased)
 
 

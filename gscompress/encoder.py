@@ -28,6 +28,9 @@ EXTRA_IMPORTANCE = 0.25
 
 JUDGES = 100
 
+MEAN_LIMIT, SH_LIMIT = 1e25, 128.0
+"""Largest coordinate and harmonic that a file holds."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -183,6 +186,21 @@ class Encoder:
     def psnr_of(self, scene: Scene) -> float:
         """dB, mean over `judges`."""
         return mean_psnr([psnr(render_view(scene, camera).image, image) for camera, image in self.judges])
+
+
+def check_scene(scene: Scene) -> None:
+    """Refuses what the format can not hold.
+
+    Raises:
+        InputError: values that are not finite, or beyond the limits.
+    """
+    finite = scene.finite()
+    if not finite.all():
+        raise InputError(f"scene: expected finite values, found {int((~finite).sum())} Gaussians that are not")
+    for name, values, limit in (("means", scene.means, MEAN_LIMIT), ("sh", scene.sh, SH_LIMIT)):
+        beyond = int((np.abs(values).reshape(len(scene), -1) > limit).any(1).sum()) if len(scene) else 0
+        if beyond:
+            raise InputError(f"scene.{name}: expected values within {limit:g}, found {beyond} Gaussians beyond; remove them first")
 
 
 def spread(views: list[View], count: int) -> list[View]:

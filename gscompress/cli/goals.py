@@ -6,13 +6,18 @@ import argparse
 from dataclasses import dataclass
 from typing import Any
 
-from ..config import CompressOptions, RefineOptions
+from ..config import MOST_MINUTES, CompressOptions, RefineOptions
 from ..errors import InputError
+from ..train.splatting_options import LEAST_MINUTES
 from .options import compress_options
 
 PRESETS = ("default", "3dgs")
 FIELDS = ("preset", "lambda_", "target_size", "target_psnr", "quality", "effort", "minutes", "iterations")
 """Flags that decide it."""
+EARLY = ("preset", "minutes", "iterations")
+"""Those that plain 3DGS depends on."""
+AIMS = ("lambda_", "target_size", "target_psnr", "quality")
+"""Those of which one takes the place of another."""
 
 PHOTO_LAMBDA = 3e-5
 """Where none is given. No file shows photographs exactly, so bits are dearer than where renders are the aim."""
@@ -43,6 +48,9 @@ class Goal:
             if name in asked:
                 other = "default" if preset == "3dgs" else "3dgs"
                 raise InputError(f"--{name.rstrip('_')}: expected with --preset {other} only, found it with {preset}")
+        share = 1.0 if preset == "3dgs" else 1 - RATE_SHARE
+        if minutes is not None and not LEAST_MINUTES <= share * minutes <= share * MOST_MINUTES:
+            raise InputError(f"--minutes: expected {LEAST_MINUTES / share:.2g} to {MOST_MINUTES:g}, found {minutes:g}")
         if preset == "3dgs":
             return Goal(preset, minutes, compress_options(argparse.Namespace(**dict.fromkeys(_names(CompressOptions)) | asked)), None)
         values = {name: asked[name] for name in ("lambda_", "target_size", "target_psnr") if name in asked}
@@ -51,7 +59,7 @@ class Goal:
         length: dict[str, Any] = {"iterations": max(1, round(iterations * RATE_SHARE / (1 - RATE_SHARE)))}
         if minutes is not None:
             length = {"minutes": minutes * RATE_SHARE}
-        return Goal(preset, minutes and minutes * (1 - RATE_SHARE), None, RefineOptions(**values, **length))
+        return Goal(preset, minutes and minutes * share, None, RefineOptions(**values, **length))
 
 
 def _names(options: type) -> list[str]:

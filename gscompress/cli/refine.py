@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file(parser, "--cameras", help=f"views to train and measure with: {CAMERAS_HELP}", metavar="FILE")
     add_file(parser, "--photos", help="photographs of the scene: COLMAP folder, or transforms.json or its folder", metavar="DATA")
     add_photograph_arguments(parser)
-    add_file(parser, "--log", help="a new file for a line of CSV every second of training: iteration, seconds, splats, bytes, psnr", metavar="FILE")
+    add_file(parser, "--log", help="a file for a line of CSV every second of training: iteration, seconds, splats, bytes, psnr; --resume goes on with it", metavar="FILE")
     parser.add_argument("--resume", action="store_true", help="go on from OUT.gsz.checkpoint")
     parser.add_argument("--strict", action="store_true", help="refuse non-finite Gaussians instead of dropping them")
     add_json(parser, JSON_KEYS)
@@ -69,9 +69,9 @@ def run(args: argparse.Namespace) -> None:
     check_gsz(output)
     check_output(output, args.input, args.overwrite)
     settle_process()  # before torch is there
-    from ..train.checkpoint import CsvLog
+    from ..train.checkpoint import CsvLog, read_checkpoint
     from ..train.devices import default_device
-    from ..train.refine import refine_scene
+    from ..train.refine import KIND, refine_scene
 
     which = {name: value for name in FIELDS if (value := getattr(args, name)) is not None}
     if which and not args.photos:
@@ -87,11 +87,12 @@ def run(args: argparse.Namespace) -> None:
     if checkpoint.exists() and not (args.resume or args.overwrite):
         raise OutputError(f"{checkpoint}: is of an unfinished run; --resume goes on with it, --overwrite begins anew")
     if args.log:
-        check_output(args.log, args.input, args.overwrite)
+        check_output(args.log, args.input, args.overwrite or args.resume)
         if any(path and args.log.absolute() == path.absolute() for path in (output, checkpoint, args.cameras)):
             raise InputError(f"--log: expected a file of its own, found {args.log}")
+    begun = read_checkpoint(checkpoint, KIND)["iteration"] if args.resume else None
     with Progress(args.quiet) as progress, ExitStack() as stack:
-        log = stack.enter_context(CsvLog(args.log, COLUMNS)) if args.log else None
+        log = stack.enter_context(CsvLog(args.log, COLUMNS, begun)) if args.log else None
         second = 0.0
         asked = stack.enter_context(interrupts())
 

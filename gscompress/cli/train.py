@@ -18,12 +18,13 @@ from ..train.score import PhotoScores, score
 from ..train.splatting_options import SplattingOptions
 from . import photographs as photographs_of
 from .arguments import add_file, add_json, add_output_flags, check_gsz, renamed
-from .goals import FIELDS, PHOTO_LAMBDA, PRESETS, Goal
+from .goals import PHOTO_LAMBDA, PRESETS, Goal
 from .interrupts import interrupts
 from .options import add_compress_options, add_lambda
 from .output import Progress, Stopwatch, check_output, peak_memory_bytes, print_json, say_notes, time_left
 from .refine import rate_stage
 from .sizes import format_size
+from .unfinished import Unfinished, asked_for, given
 
 if TYPE_CHECKING:
     from ..train.distill import State
@@ -46,6 +47,8 @@ DATA is a COLMAP folder (images, sparse/0), or a transforms.json of instant-ngp,
 folder. Lens distortion is taken out of the photographs. Every 8th of them, by name, is kept for testing, and so is all
 that a transforms_test.json names. Beside OUT.gsz there are a log, OUT.csv, and, while a run is unfinished, what --resume
 goes on from, OUT.gsz.checkpoint. Ctrl-C ends plain 3DGS with the scene so far in OUT.ply; later, it ends with the file so far.
+A run that fails after plain 3DGS leaves its scene there too, and --resume may then name another aim. Once a run is done, OUT.ply
+is gone, unless --ply asked for it.
 A CUDA device is used where there is one; without, photographs of 300 to 600 px a side are what takes minutes, not hours.
 """
 
@@ -79,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )  # fmt: skip
     photographs_of.add_photograph_arguments(parser)
     add_lambda(add_compress_options(parser), PHOTO_LAMBDA)
-    parser.add_argument("--resume", action="store_true", help="go on with an unfinished run, with its options")
+    parser.add_argument("--resume", action="store_true", help="go on with an unfinished run, with its options; once plain 3DGS is done, with another aim if one is given")
     add_json(parser, JSON_KEYS)
     add_output_flags(parser)
 
@@ -88,38 +91,43 @@ def run(args: argparse.Namespace) -> None:
     """Trains, writes, measures, and says what came of it."""
     watch = Stopwatch()
     settle_process()  # before torch is there
-    from ..train.checkpoint import read_checkpoint
     from ..train.devices import default_device
 
     output: Path = args.output or renamed(args.data, ".gsz")
-    log, checkpoint = renamed(output, ".csv"), output.with_name(output.name + ".checkpoint")
-    rate, rescue = output.with_name(output.name + ".rate.checkpoint"), args.ply or renamed(output, ".ply")
-    state = read_checkpoint(checkpoint, "train") if args.resume else None
-    _check_outputs(args, output, log, checkpoint, rescue, None if state is None else state["rescue"])
-    asked = _given(args, list(FIELDS), state and state["goal"])
+    log, unfinished = renamed(output, ".csv"), Unfinished.of(output, args.ply, args.resume)
+    before = unfinished.before
+    _check_outputs(args, output, log, unfinished)
+    asked = asked_for(args, before)
     names = [f.name for f in fields(SplattingOptions) if f.name != "minutes"]
-    how = SplattingOptions(**_given(args, names, state and state["options"]))
+    how = SplattingOptions(**given(args, names, before and before["options"]))
     goal = Goal.of(asked, how.iterations)
-    if state is None:
+    if before is None:
         how = replace(how, minutes=goal.minutes)
-    which = _given(args, list(photographs_of.FIELDS), state and state["data"])
+    which = given(args, list(photographs_of.FIELDS), before and before["data"])
     device = default_device()
     photographs = photographs_of.read_photographs(args.data, which, device, args.quiet)
-    trainer = _trainer(photographs, how, device, state, args.quiet)
-    scene = _train(trainer, args, log, checkpoint, rescue, {"data": which, "goal": asked})
+    trainer = _trainer(photographs, how, device, before, args.quiet)
+    unfinished.begin(asked)
+    flags = {"data": which, "goal": asked}
+    scene = _train(trainer, args, log, unfinished, flags)
     cameras = [p.camera for p in photographs.train]
     ply_bytes = None
-    if args.ply:
-        io.write(scene, args.ply, overwrite=True)
-        ply_bytes = args.ply.stat().st_size
-    made = _compressed(scene, goal, photographs, rate, args)
+    if unfinished.ply:
+        io.write(scene, unfinished.rescue, overwrite=True)
+        ply_bytes = unfinished.rescue.stat().st_size
+    try:
+        made = _compressed(scene, goal, photographs, unfinished.rate, args)
+    except (Exception, KeyboardInterrupt):
+        unfinished.rescued = True
+        unfinished.save(trainer.state() | flags | {"done": True})
+        unfinished.keep(scene, "the scene as it was trained; --resume goes on from there, with another aim if you name one")
+        raise
     size = atomic_write(output, made.data, args.overwrite)
-    for unfinished in (checkpoint, rate):
-        unfinished.unlink(missing_ok=True)
+    unfinished.finish()
     plain, small = (_scored(s, photographs, args.quiet) for s in (scene, codec.decompress(made.data)))
     first = cameras[0]
     report: dict[str, Any] = {
-        "input": args.data, "output": output, "ply": args.ply, "log": log, "preset": goal.preset, "device": device,
+        "input": args.data, "output": output, "ply": unfinished.rescue if unfinished.ply else None, "log": log, "preset": goal.preset, "device": device,
         "iterations": trainer.iteration, "rate_iterations": getattr(made, "iterations", 0), "lambda": getattr(made, "lambda_", None),
         "splats": len(scene), "sh_degree": scene.sh_degree, "train_views": len(cameras), "test_views": len(photographs.test), "width": first.width, "height": first.height, "psnr": plain and plain.psnr,
         "ssim": plain and plain.ssim, "psnr_compressed": small and small.psnr, "ssim_compressed": small and small.ssim,
@@ -132,39 +140,24 @@ def run(args: argparse.Namespace) -> None:
         _summarise(report, plain, small)
 
 
-def _check_outputs(args: argparse.Namespace, output: Path, log: Path, checkpoint: Path, rescue: Path, rescued: str | None) -> None:
-    """Refuses, before any work, what could not be written in the end; `rescued` is the run's own scene so far.
+def _check_outputs(args: argparse.Namespace, output: Path, log: Path, unfinished: Unfinished) -> None:
+    """Refuses, before any work, what could not be written in the end.
 
     Raises:
         InputError, OutputError.
     """
     check_gsz(output)
+    rescue = unfinished.rescue
     if rescue.suffix.lower() != ".ply":
         raise InputError(f"--ply: expected a name ending in .ply, found {rescue}")
     check_output(output, args.data, args.overwrite)
-    if checkpoint.exists() and not (args.resume or args.overwrite):
-        raise OutputError(f"{checkpoint}: is of an unfinished run; --resume goes on with it, --overwrite begins anew")
+    if unfinished.checkpoint.exists() and not (args.resume or args.overwrite):
+        raise OutputError(f"{unfinished.checkpoint}: is of an unfinished run; --resume goes on with it, --overwrite begins anew")
     for path, what in ((log, "its log"), (rescue, "the scene as it was trained, should it end early")):
         try:
-            check_output(path, args.data, args.overwrite or (args.resume if path == log else str(rescue.absolute()) == rescued))
+            check_output(path, args.data, args.overwrite or (args.resume if path == log else unfinished.own_rescue))
         except OutputError as error:
             raise OutputError(f"{error} (training writes {what} there; -o names another place)") from None
-
-
-def _given(args: argparse.Namespace, names: list[str], before: dict[str, Any] | None) -> dict[str, Any]:
-    """What the flags say, or, of a run that goes on, what it was begun with.
-
-    Raises:
-        InputError: a flag that says something else than before.
-    """
-    given = {name: value for name in names if (value := getattr(args, name, None)) is not None}
-    if before is None:
-        return given
-    for name, value in given.items():
-        if before.get(name) != value:
-            flag = f"--{name.replace('_', '-')}"
-            raise InputError(f"{flag}: expected {before.get(name)}, as the run to go on with was begun, found {value}")
-    return before
 
 
 def _trainer(photographs: Photographs, how: SplattingOptions, device: str, state: dict | None, quiet: bool) -> SplatTrainer:
@@ -177,14 +170,14 @@ def _trainer(photographs: Photographs, how: SplattingOptions, device: str, state
     return trainer
 
 
-def _train(trainer: SplatTrainer, args: argparse.Namespace, log: Path, checkpoint: Path, rescue: Path, flags: dict[str, Any]) -> Scene:
-    """The trained scene; one that ends early is saved.
+def _train(trainer: SplatTrainer, args: argparse.Namespace, log: Path, unfinished: Unfinished, flags: dict[str, Any]) -> Scene:
+    """The trained scene; one that ends early is saved. `flags` go into the checkpoint.
 
     Raises:
-        KeyboardInterrupt: after Ctrl-C, with the scene so far in `rescue`.
+        KeyboardInterrupt: after Ctrl-C, with the scene so far in the file for it.
         Diverged: with the last good one there.
     """
-    from ..train.checkpoint import CsvLog, write_checkpoint
+    from ..train.checkpoint import CsvLog
     from ..train.splatting import Diverged
 
     every = max(1, trainer.schedule.iterations // LOG_ROWS)
@@ -192,7 +185,7 @@ def _train(trainer: SplatTrainer, args: argparse.Namespace, log: Path, checkpoin
     with Progress(args.quiet) as progress, CsvLog(log, COLUMNS, trainer.iteration if args.resume else None) as rows, interrupts() as asked:
 
         def save() -> None:
-            write_checkpoint(checkpoint, "train", trainer.state() | flags | {"rescue": str(rescue.absolute())})
+            unfinished.save(trainer.state() | flags | {"done": trainer.done})
 
         def tell(status: Status) -> None:
             nonlocal saved
@@ -206,13 +199,12 @@ def _train(trainer: SplatTrainer, args: argparse.Namespace, log: Path, checkpoin
         try:
             scene = trainer.train(tell, lambda: bool(asked))
         except Diverged as diverged:
-            io.write(diverged.scene, rescue, overwrite=True)
-            say_notes([f"{rescue} holds the scene of iteration {diverged.iteration:,}"])
+            unfinished.keep(diverged.scene, f"the scene of iteration {diverged.iteration:,}")
             raise
+        unfinished.rescued |= not trainer.done
         save()
     if not trainer.done:
-        io.write(scene, rescue, overwrite=True)
-        say_notes([f"{rescue} holds the scene of iteration {trainer.iteration:,}; --resume goes on from there"])
+        unfinished.keep(scene, f"the scene of iteration {trainer.iteration:,}; --resume goes on from there")
         raise KeyboardInterrupt
     return scene
 

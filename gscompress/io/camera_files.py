@@ -15,7 +15,7 @@ import numpy as np
 from ..cameras import Camera
 from ..errors import BadMagic, Corrupt, InputError
 from ..files import atomic_write
-from .camera_numbers import MAX_SIDE, ORTHONORMAL_TOLERANCE, numbers
+from .camera_numbers import MAX_SIDE, ORTHONORMAL_TOLERANCE, focal_length, numbers
 from .colmap import read_colmap
 from .common import foreign_errors
 from .transforms_json import from_transforms
@@ -72,8 +72,7 @@ def _camera(entry: dict[str, Any], file: str, where: str) -> Camera:
         if value != int(value) or not 1 <= value <= MAX_SIDE:
             raise Corrupt(file, f"{where}.{key}", f"a whole number from 1 to {MAX_SIDE}", f"{value:g}")
     for key, value in (("fx", fx), ("fy", fy)):
-        if value <= 0:
-            raise Corrupt(file, f"{where}.{key}", "a positive number of pixels", f"{value:g}")
+        focal_length(value, key, file, where)
     world_to_camera = np.eye(4)
     world_to_camera[:3, :3] = rotation.T
     world_to_camera[:3, 3] = -rotation.T @ position

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..cameras import Camera
 from ..errors import Corrupt, InputError, Truncated, Unsupported
+from .camera_numbers import LARGEST, LEAST_FOCAL, MAX_SIDE
 
 MODELS = {
     0: ("SIMPLE_PINHOLE", 3), 1: ("PINHOLE", 4), 2: ("SIMPLE_RADIAL", 4), 3: ("RADIAL", 5), 4: ("OPENCV", 8),
@@ -24,7 +25,6 @@ ONE_FOCAL = {"SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "SIMPLE_RADIAL_FISHEYE
 NOT_PERSPECTIVE = {"OPENCV_FISHEYE", "FOV", "SIMPLE_RADIAL_FISHEYE", "RADIAL_FISHEYE", "THIN_PRISM_FISHEYE"}
 """Models that are no pinhole even where every parameter of the distortion is 0."""
 FOLDERS = ("sparse/0", "sparse", "colmap/sparse/0", ".")
-MAX_SIDE = 1 << 20
 ADVICE = "a pinhole camera (undistort first: 'colmap image_undistorter', or pycolmap.undistort_images)"
 
 Intrinsics = tuple[str, int, int, np.ndarray]
@@ -87,12 +87,13 @@ def _camera(intrinsics: Intrinsics, pose: np.ndarray, name: str, file: str, igno
     c, distortion = (params[1:3], params[3:]) if model in ONE_FOCAL else (params[2:4], params[4:])
     if (model in NOT_PERSPECTIVE or distortion.any()) and not ignore_distortion:
         raise Unsupported(file, "camera.model", ADVICE, model)
-    if not (np.isfinite(params).all() and (f > 0).all() and 1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
-        raise Corrupt(file, "camera", "finite parameters, a positive focal length and size", f"{model} {width} {height} {params.tolist()}")
+    sound = (np.abs(params) <= LARGEST).all() and (f >= LEAST_FOCAL).all()
+    if not (sound and 1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
+        raise Corrupt(file, "camera", f"parameters within {LARGEST:g}, a positive focal length and size", f"{model} {width} {height} {params.tolist()}")
     with np.errstate(over="ignore"):
         length = np.linalg.norm(pose[:4])
-    if not (np.isfinite(pose).all() and 0 < length < np.inf):
-        raise Corrupt(file, f"{name}.pose", "a finite quaternion and translation", str(pose.tolist()))
+    if not (np.isfinite(pose).all() and 0 < length < np.inf and (np.abs(pose[4:]) <= LARGEST).all()):
+        raise Corrupt(file, f"{name}.pose", f"a finite quaternion and translation, this within {LARGEST:g}", str(pose.tolist()))
     w, x, y, z = pose[:4] / length
     matrix = np.eye(4)
     matrix[:3, :3] = [

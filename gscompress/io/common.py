@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +36,18 @@ def foreign_errors(file: str, field: str, expected: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise Corrupt(file, field, expected, f"{type(error).__name__}: {str(error)[:200]}") from error
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file of that name.
+
+    Raises:
+        InputError: a name that no file can have, or a folder that does not let one look.
+    """
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise InputError(f"{str(path)[:200]}: cannot be read ({error.strerror or error})") from error
 
 
 def require_finite(scene: Scene, file_format: str) -> None:

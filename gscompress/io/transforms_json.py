@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 
 from ..cameras import Camera
 from ..errors import Corrupt, InputError, MissingExtra, Unsupported
-from .camera_numbers import MAX_SIDE, ORTHONORMAL_TOLERANCE, numbers
-from .common import foreign_errors
+from .camera_numbers import MAX_SIDE, ORTHONORMAL_TOLERANCE, focal_length, numbers
+from .common import foreign_errors, is_file
 
 DISTORTION = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2", "is_fisheye")
 PINHOLES = ("PINHOLE", "SIMPLE_PINHOLE", "OPENCV", "SIMPLE_RADIAL", "RADIAL")
@@ -49,23 +49,21 @@ def _camera(entry: dict[str, Any], path: Path, where: str, ignore_distortion: bo
     if "w" in entry and "h" in entry:
         width, height = number("w"), number("h")
     else:
-        width, height = _image_size(path.parent / str(entry.get("file_path") or "image"), file, where)
+        width, height = _image_size(path.parent / frame_file(entry, file, where), file, where)
     for key, value in (("w", width), ("h", height)):
         if value != int(value) or not 1 <= value <= MAX_SIDE:
             raise Corrupt(file, f"{where}.{key}", f"a whole number from 1 to {MAX_SIDE}", f"{value:g}")
     focal = []
     for axis, side in (("x", width), ("y", height)):
-        if f"fl_{axis}" in entry:
-            focal.append(number(f"fl_{axis}"))
-        elif f"camera_angle_{axis}" in entry:
-            half = np.tan(0.5 * number(f"camera_angle_{axis}"))
-            focal.append(0.5 * side / half if half > 0 else 0.0)
+        if (key := f"fl_{axis}") in entry:
+            focal.append(focal_length(number(key), key, file, where))
+        elif (key := f"camera_angle_{axis}") in entry:
+            half = np.tan(0.5 * number(key))
+            focal.append(focal_length(0.5 * side / half if half > 0 else 0.0, key, file, where))
         elif focal:
             focal.append(focal[0])
         else:
             raise Corrupt(file, where, "fl_x or camera_angle_x", "neither")
-    if not (np.isfinite(focal).all() and min(focal) > 0):
-        raise Corrupt(file, f"{where}.fl_x", "a positive number of pixels", f"{min(focal):g}")
     cx, cy = (number(key) if key in entry else side / 2 for key, side in (("cx", width), ("cy", height)))
     to_world = numbers(entry, "transform_matrix", (4, 4), file, where)
     rotation = to_world[:3, :3] * [1, -1, -1]  # OpenGL looks along -z with y up
@@ -78,6 +76,14 @@ def _camera(entry: dict[str, Any], path: Path, where: str, ignore_distortion: bo
     return Camera(matrix, focal[0], focal[1], cx, cy, int(width), int(height), str(entry.get("file_path", "")))
 
 
+def frame_file(frame: dict[str, Any], file: str, where: str) -> str:
+    """What a frame calls its photograph; Corrupt unless that is the name of a file."""
+    named = frame.get("file_path")
+    if not isinstance(named, str) or not PurePath(named).name:
+        raise Corrupt(file, f"{where}.file_path", "the name of a photograph", repr(named)[:60] if "file_path" in frame else "none")
+    return named
+
+
 def _image_size(image: Path, file: str, where: str) -> tuple[float, float]:
     """Width and height of the image that a frame names; NeRF-synthetic leaves the ending out."""
     try:
@@ -85,7 +91,7 @@ def _image_size(image: Path, file: str, where: str) -> tuple[float, float]:
     except ImportError as error:
         raise MissingExtra("PIL", "formats", f"the image size, which {file} leaves out") from error
     for candidate in (image, image.with_name(image.name + ".png")):
-        if candidate.is_file():
+        if is_file(candidate):
             with foreign_errors(str(candidate), "content", "an image"), Image.open(candidate) as opened:
                 return opened.size
     raise InputError(f"{file}: {where}: expected w and h, or the image, found neither ({image})")

@@ -41,9 +41,9 @@ def decode(data: bytes, name: str = "<bytes>", partial: bool = False) -> Referen
         BadMagic, Truncated, Corrupt, Unsupported.
     """
     file = parse(data, name, partial)
+    networks = _networks(file, name)
     with named_stream("basis", name):
         params = _params(file)
-    networks = _networks(file, name)
     if networks:
         parts = [decode_anchor_block(file, params, networks, block, name) for block in range(file.header.blocks)]
     else:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import Corrupt, InputError, MissingExtra
 from ..files import atomic_write
+from ..version import VERSION
 
 try:
     import torch
@@ -18,14 +19,14 @@ except ImportError as error:
 
 def write_checkpoint(path: Path, kind: str, state: dict[str, Any]) -> None:
     """Writes plain values and tensors of a command ("refine", "train"), whole or not at all, over whatever is there."""
-    atomic_write(path, lambda file: torch.save({"kind": kind, **state}, file), overwrite=True)
+    atomic_write(path, lambda file: torch.save({"kind": kind, "version": VERSION, **state}, file), overwrite=True)
 
 
 def read_checkpoint(path: Path, kind: str) -> dict[str, Any]:
     """What `write_checkpoint` wrote; nothing else in the file is run or believed.
 
     Raises:
-        InputError: there is no such file, or it is of another command.
+        InputError: there is no such file, or it is of another command or version.
         Corrupt: it is no checkpoint.
     """
     if not path.is_file():
@@ -38,6 +39,9 @@ def read_checkpoint(path: Path, kind: str) -> dict[str, Any]:
         raise Corrupt(str(path), "content", "a checkpoint", type(state).__name__)
     if state.get("kind") != kind:
         raise InputError(f"{path}: expected an unfinished run of {kind}, found one of {state.get('kind')}; name another output with -o")
+    if state.get("version") != VERSION:
+        made = f"one of {state['version']}" if "version" in state else "an older one"
+        raise InputError(f"{path}: expected an unfinished run of gscompress {VERSION}, found {made}; --overwrite without --resume begins anew")
     return state
 
 

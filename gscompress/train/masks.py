@@ -14,6 +14,9 @@ OPEN_FROM = 0.01
 START = 1.0
 """Logit of every Gaussian at the start."""
 
+UNSEEN = 1e-7
+"""Opacity of a Gaussian that is not there."""
+
 
 class Masks:
     """Logits with their optimiser (Adam).
@@ -39,11 +42,13 @@ class Masks:
 
     def applied(self, opacity_logits: Tensor, log_scales: Tensor) -> tuple[Tensor, Tensor]:
         """Opacity logits [N] and log scales [N, 3] of what is drawn."""
-        soft = torch.sigmoid(self.logits)
-        factor = soft + (self.open.to(soft.dtype) - soft).detach()
-        drawn = (torch.sigmoid(opacity_logits) * factor).clamp(1e-7, 1 - 1e-7)
+        own, soft = torch.sigmoid(opacity_logits), torch.sigmoid(self.logits)
+        # The clamp is for the logit's derivative, so it is none of the product's, and an open mask leaves the logit as it is.
+        hard = (own * self.open).clamp(UNSEEN, 1 - UNSEEN)
+        logits = torch.logit(_straight(own * soft, hard))
+        shown = torch.where(self.open, opacity_logits, logits)
         shrunk = torch.log(soft)
-        return torch.logit(drawn), log_scales + (shrunk - shrunk.detach())[:, None]
+        return _straight(logits, shown), log_scales + _straight(shrunk, torch.zeros_like(shrunk))[:, None]
 
     def step(self, bits: Tensor, slope: float) -> None:
         """One step of Adam, after a backward pass, at a price of `slope` for each Gaussian's `bits` [N]; gradients are cleared."""
@@ -64,3 +69,8 @@ class Masks:
     def load(self, state: Tensor) -> None:
         """Goes on from `state`."""
         self._adopt(state.to(self.logits.device))
+
+
+def _straight(soft: Tensor, hard: Tensor) -> Tensor:
+    """The values of `hard` with the gradients of `soft`."""
+    return hard.detach() + (soft - soft.detach())

@@ -19,8 +19,10 @@ from ..errors import Corrupt, InputError
 from ..io.camera_files import read_cameras
 from ..io.colmap import model_folder, read_colmap
 from ..io.colmap_points import read_points
+from ..io.common import is_file
 from ..io.lenses import PINHOLE, Lens, Undistortion, colmap_lenses, transforms_lens
 from ..io.pictures import read_picture
+from ..io.transforms_json import frame_file
 
 TEST_EVERY = 8
 SMALLEST_SIDE = 16
@@ -109,6 +111,8 @@ def load_photographs(
     for done, source in enumerate(sources, start=1):
         taken.append(_photograph(source, downscale, largest_side, behind, undistortions))
         progress(done / len(sources))
+    if all(p.alpha is not None and not p.alpha.any() for p in taken):
+        raise InputError(f"photographs: expected something to be seen in them, found all {len(taken)} transparent throughout")
     points, colors = read_points(model) if model else (np.zeros((0, 3)), np.zeros((0, 3), np.uint8))
     sizes = sorted({(p.camera.width, p.camera.height) for p in taken})
     notes = [f"{len(taken)} photographs of {sizes[0][0]} x {sizes[0][1]} px" + ("" if len(sizes) == 1 else " and other sizes")]
@@ -131,7 +135,7 @@ def _sources(data: Path, images: str | None, test_every: int) -> tuple[list[Sour
         lenses = colmap_lenses(data)
         folder = _image_folder(data, images)
         sources = [
-            Source(camera, lenses[camera.name], _with_ending(folder / camera.name), False)
+            Source(camera, lenses[camera.name], _with_ending(folder / _named(camera.name, data)), False)
             for camera in read_colmap(data, ignore_distortion=True)
         ]
         return _split(sources, test_every), data
@@ -152,7 +156,7 @@ def _frames(file: Path, folder: Path | None, test: bool) -> list[Source]:
         raise InputError(f"{file}: expected a transforms.json, found a list of cameras, which names no photographs")
     out = []
     for i, (camera, frame) in enumerate(zip(cameras, content["frames"], strict=True)):
-        named = Path(str(frame.get("file_path", "")))
+        named = Path(frame_file(frame, str(file), f"frames[{i}]"))
         path = file.parent / named if folder is None else folder / named.name
         lens = transforms_lens({**content, **frame}, str(file), f"frames[{i}]")
         out.append(Source(camera, lens, _with_ending(path), test))
@@ -178,16 +182,23 @@ def _image_folder(data: Path, images: str | None) -> Path:
     raise InputError(f"{data}: expected a folder 'images' with the photographs, found none; --images names another")
 
 
+def _named(name: str, data: Path) -> str:
+    """The name of a registered image; Corrupt where it can be none of a file."""
+    if not Path(name).name:
+        raise Corrupt(str(data), "images.name", "the name of a photograph", repr(name))
+    return name
+
+
 def _with_ending(path: Path) -> Path:
     """The path, or, where nothing is there, the same name with another ending: NeRF-synthetic leaves it out, images_N may change it."""
-    if path.is_file():
+    if is_file(path):
         return path
     stems = (path, path.with_suffix("")) if path.suffix in ENDINGS else (path,)
-    return next((p for s in stems for e in ENDINGS if (p := s.with_name(s.name + e)).is_file()), path)
+    return next((p for s in stems for e in ENDINGS if is_file(p := s.with_name(s.name + e))), path)
 
 
 def _check_there(paths: Sequence[Path]) -> None:
-    missing = [path for path in paths if not path.is_file()]
+    missing = [path for path in paths if not is_file(path)]
     if missing:
         names = ", ".join(str(path) for path in missing[:3]) + (", ..." if len(missing) > 3 else "")
         raise InputError(f"photographs: expected {len(paths)} that the camera file names, found {len(missing)} of them missing: {names}")

@@ -12,14 +12,15 @@ from pathlib import Path
 from ..cameras import Camera
 from ..config import PSNR_RANGE, CompressOptions, RefineOptions
 from ..draft import Encoded
-from ..encoder import Encoder, plan
+from ..encoder import Encoder, check_scene, plan
 from ..errors import InputError
-from ..rate import PSNR_SLACK, search
+from ..rate import search
 from ..scene import Scene
 from ..version import VERSION
 from .checkpoint import read_checkpoint, write_checkpoint
 from .devices import default_device
 from .distill import Distiller, Diverged, Schedule, State
+from .landing import Landing
 from .photographs import Photographs
 from .rounding import Rounder
 from .student import Rates, Student
@@ -28,13 +29,6 @@ from .views import Views
 
 KIND = "refine"
 """Of checkpoints."""
-SETTLING = 6
-"""Tries to land on a target."""
-DECIBEL_PER_OCTAVE = -1.4
-"""PSNR over lambda of a trained scene, about."""
-OCTAVES_PER_SIZE_OCTAVE = 4.5
-"""Lambda over size of a trained scene, about: all its splats stay."""
-SIZE_SLACK, REFINED_PSNR_SLACK = 0.01, 0.2
 GAIN = 0.62
 """A refined file's size over the closed form's, about."""
 LEAST_GAIN = 0.4
@@ -88,11 +82,13 @@ def refine_scene(
     photographs: Photographs | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
+    finish: bool = True,
     progress: Callable[[str, State], None] = lambda stage, state: None,
 ) -> Refined:
     """Trains a student of `scene` and writes it to a file.
 
-    Ctrl-C (KeyboardInterrupt, from `progress` too) while training or rounding ends either, and the file is made of what there is.
+    Ctrl-C (KeyboardInterrupt, from `progress` too) while training or rounding ends either, and the file is made of what there is:
+    one that meets the target, in closed form if the training has none by then. Without `finish` it ends everything.
 
     Args:
         scene: the teacher; finite values only.
@@ -101,15 +97,18 @@ def refine_scene(
         photographs: what to learn from in place of renders; where none was taken, renders still count a little.
         checkpoint: a file to keep the state of the training in; remove it once the result is safe.
         resume: go on from `checkpoint`, which is there, with the same scene, options and cameras, to the same result.
+        finish: make a file after Ctrl-C.
         progress: called with the stage's name and how far it is.
 
     Raises:
-        InputError: an unusable scene, a target that can not be reached, or a checkpoint that is not there or of another training.
+        KeyboardInterrupt: Ctrl-C, where that does not end in a file.
+        InputError: a scene that no file holds, a target that can not be reached, or a checkpoint that is not there or of another training.
         Corrupt: the checkpoint is none.
         Diverged: before there was anything to fall back on.
     """
     if len(scene) == 0:
         raise InputError("scene: expected at least one Gaussian, found none")
+    check_scene(scene)
     device = default_device()
     if photographs is not None and cameras is None:
         cameras = [p.camera for p in photographs.train]
@@ -145,6 +144,8 @@ def refine_scene(
     try:
         student = trainer.run(tell, keep)
     except (KeyboardInterrupt, _TimeUp) as stop:
+        if not (finish or isinstance(stop, _TimeUp)):
+            raise
         student, stopped = trainer.student.scene(), "interrupted" if isinstance(stop, KeyboardInterrupt) else "out of time"
     except Diverged as failure:
         if failure.scene is None:
@@ -154,17 +155,17 @@ def refine_scene(
     rounder = Rounder(encoder.of_student(student), trainer.views, schedule.rates, trainer.distance)
     about = {"encoder": f"gscompress {VERSION}", "splats_in": len(scene), "iterations": trainer.iteration}
     steps = round(ROUNDING_SHARE * trainer.iteration)
+    landing = Landing(rounder, targets.judge, slope, options, about)
     try:
-        file = _settle(
-            rounder, targets.judge, slope, steps, options, about,
-            lambda share: progress("rounding", State(trainer.iteration, share, len(student), 0, trainer.psnr)),
-        )  # fmt: skip
-    except KeyboardInterrupt:  # no patience for rounding well
-        file, stopped = targets.judge(rounder.file(slope, 0)), "interrupted"
+        file = landing.settle(steps, lambda share: progress("rounding", State(trainer.iteration, share, len(student), 0, trainer.psnr)))
+    except KeyboardInterrupt:  # no time for rounding well
+        if not finish:
+            raise
+        file, stopped = landing.at_once(), "interrupted"
     try:
         file, trained = _smaller(encoder, targets, file, options, about)
-    except KeyboardInterrupt:  # no patience for the closed form
-        if file is None:
+    except KeyboardInterrupt:  # nor for the closed form
+        if file is None or not finish:
             raise
         trained, stopped = True, "interrupted"
     assert file.psnr is not None
@@ -267,39 +268,3 @@ def _slope_of_size(encoder: Encoder, size_bytes: float) -> float:
         file = encoder.encode(middle, 0, lambda share: None)
         low, high = (middle, high) if len(file.pack({})) > size_bytes else (low, middle)
     return math.sqrt(low * high)
-
-
-def _settle(
-    rounder: Rounder, judge: Callable[[Encoded], Encoded], slope: float, steps: int, options: RefineOptions, about: dict,
-    progress: Callable[[float], None],
-) -> Encoded | None:
-    """The file at `slope`, or at the one near it that meets the target; None where none does.
-
-    `judge` is the teacher's encoder's, which renders its views once; the student's would render them again.
-    """
-    octaves, best = math.log2(slope), None
-    size, psnr = options.target_size, options.target_psnr
-    if size is not None:
-        for _ in range(SETTLING):  # cheap steps first: without making up for the rounding
-            octaves += OCTAVES_PER_SIZE_OCTAVE * math.log2(rounder.size(2**octaves) / (size * (1 - SIZE_SLACK / 2)))
-    for attempt in range(SETTLING):
-        file = judge(rounder.file(2**octaves, steps))
-        progress((attempt + 1) / SETTLING)
-        found = len(file.pack(about))
-        assert file.psnr is not None
-        if size is None and psnr is None:
-            return file
-        if size is not None:
-            if found <= size and (best is None or found > len(best.pack(about))):
-                best = file
-            if (1 - SIZE_SLACK) * size < found <= size:
-                return file
-            octaves += OCTAVES_PER_SIZE_OCTAVE * math.log2(found / (size * (1 - SIZE_SLACK / 2)))
-        elif psnr is not None:
-            over = file.psnr - psnr
-            if over >= 0 and (best is None or found < len(best.pack(about))):
-                best = file
-            if 0 <= over <= REFINED_PSNR_SLACK:
-                return file
-            octaves += (PSNR_SLACK / 3 - over) / DECIBEL_PER_OCTAVE
-    return best

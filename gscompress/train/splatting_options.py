@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..config import MOST_MINUTES
 from ..errors import InputError
 
 FULL_LENGTH = 30_000
 """Iterations that the published intervals are for."""
+
+LEAST_MINUTES = 0.01
 
 FEWEST_BETWEEN = 25
 """Iterations between two densifications: fewer views do not tell where Gaussians are missing."""
@@ -46,7 +49,7 @@ class SplattingOptions:
 
     def __post_init__(self) -> None:
         for name, low, high in (
-            ("iterations", 1, 10_000_000), ("minutes", 0.01, 1e5), ("sh_degree", 0, 3), ("max_splats", 1, 1 << 26),
+            ("iterations", 1, 10_000_000), ("minutes", LEAST_MINUTES, MOST_MINUTES), ("sh_degree", 0, 3), ("max_splats", 1, 1 << 26),
             ("points", 2, 1 << 24), ("rates", 1e-3, 1e3), ("seed", 0, 2**31 - 1), ("ssim_share", 0, 1),
         ):  # fmt: skip
             value = getattr(self, name)

@@ -8,17 +8,18 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
-from photographs_for_tests import SHAPES, colmap_of_shapes
-from training_for_tests import PLAN, teacher
+from photographs_for_tests import SHAPES, colmap_of_shapes  # noqa: E402
+from training_for_tests import PLAN, teacher  # noqa: E402
 
-import gscompress
-from gscompress.train import refine
-from gscompress.train.photographs import load_photographs
-from gscompress.train.score import score
+import gscompress  # noqa: E402
+from gscompress.train import checkpoint, refine  # noqa: E402
+from gscompress.train.distill import Distiller  # noqa: E402
+from gscompress.train.photographs import load_photographs  # noqa: E402
+from gscompress.train.score import score  # noqa: E402
 
-from .conftest import Run
+from .conftest import Run  # noqa: E402
 
 
 @pytest.fixture
@@ -44,6 +45,48 @@ def test_a_file_a_log_and_one_object(scene: Path, run: Run):
     again = run("refine", scene, "--iterations", 30)
     assert again.code == 2
     assert "exists already" in again.err
+
+
+def test_a_run_that_goes_on_keeps_its_log(scene: Path, run: Run, monkeypatch: pytest.MonkeyPatch):
+    class Killed(BaseException):
+        pass
+
+    review, reviews = Distiller._review, []
+
+    def kill(self: Distiller) -> None:
+        reviews.append(self.iteration)
+        if len(reviews) == 4:
+            raise Killed
+        review(self)
+
+    log = scene.with_name("log.csv")
+    command = ("refine", scene, "--lambda", "5e-5", "--iterations", 30, "--log", log)
+    with monkeypatch.context() as patch:
+        patch.setattr(Distiller, "_review", kill)
+        with pytest.raises(Killed):
+            run(*command)
+    assert reviews[-1] == 9
+    before = log.read_text()
+    assert before.count("\n") > 1
+    log.write_text(before + "10,5,300,1000,20\n")  # of what the checkpoint does not know any more
+    run(*command).failed_in_one_line("unfinished run")
+    done = run(*command, "--resume")
+    assert done.code == 0, done.err
+    rows = [int(line.split(",")[0]) for line in log.read_text().splitlines()[1:]]
+    assert log.read_text().startswith(before)
+    assert rows == sorted(set(rows))
+    assert rows[-1] > 9
+
+
+def test_a_checkpoint_of_another_version(scene: Path, run: Run, monkeypatch: pytest.MonkeyPatch):
+    state = scene.with_name("scene.gsz.checkpoint")
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "VERSION", "0.0.7")
+        checkpoint.write_checkpoint(state, "refine", {"iteration": 3})
+    run("refine", scene, "--resume").failed_in_one_line("expected an unfinished run of gscompress", "found one of 0.0.7", "begins anew")
+    torch.save({"kind": "refine", "iteration": 3}, state)
+    run("refine", scene, "--resume").failed_in_one_line("an older one")
+    assert state.exists()
 
 
 def test_words(scene: Path, run: Run):

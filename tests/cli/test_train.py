@@ -95,6 +95,44 @@ def test_ctrl_c_keeps_the_scene_and_resume_ends_alike(run, data, tmp_path, monke
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_resume_remembers_whether_the_scene_was_asked_for(run, data, tmp_path, monkeypatch):
+    stale = tmp_path / "a.gsz.rate.checkpoint"
+    for ply in ((), ("--ply", tmp_path / "mine.ply")):
+        out = ("train", data, "-o", tmp_path / "a.gsz", "--overwrite")
+        stale.write_bytes(b"of another run")
+        with monkeypatch.context() as patch:
+            interrupted_at(patch, 8)
+            assert run(*out, *ply, "--preset", "3dgs", "--effort", "fast", "--iterations", 20).code == 130
+        assert not stale.exists()
+        left = tmp_path / ("mine.ply" if ply else "a.ply")
+        early = left.read_bytes()
+        outcome = run(*out, "--resume", "--json")
+        assert outcome.code == 0, outcome.err
+        assert outcome.json["ply"] == (str(left) if ply else None)
+        assert left.exists() == bool(ply)
+        assert not ply or left.read_bytes() != early
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["a.csv", "a.gsz", *(["mine.ply"] if ply else [])]
+
+
+def test_a_target_out_of_reach_loses_nothing(run, data, tmp_path):
+    out = ("train", data, "-o", tmp_path / "a.gsz")
+    outcome = run(*out, "--iterations", 60, "--target-size", 100)
+    assert outcome.code == 2
+    assert "a.ply holds the scene as it was trained; --resume" in outcome.err
+    assert "target_size: expected" in outcome.err
+    scene = gscompress.load(tmp_path / "a.ply")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.csv", "a.gsz.checkpoint", "a.ply"]
+    run(*out, "--resume", "--iterations", 70).failed_in_one_line("--iterations: expected 60", "found 70")
+    run(*out, "--resume", "--quality", 70).failed_in_one_line("--quality", "--preset 3dgs")
+    run(*out, "--resume", "--sh-degree", 1).failed_in_one_line("--sh-degree")
+    assert run(*out, "--resume").code == 2  # still out of reach
+    outcome = run(*out, "--resume", "--lambda", "1e-4", "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.json["lambda"] == pytest.approx(1e-4)
+    assert outcome.json["splats"] == len(scene)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.csv", "a.gsz"]
+
+
 def test_a_run_that_diverges(run, data, tmp_path, monkeypatch):
     step = SplatTrainer._step
 
@@ -159,6 +197,9 @@ def test_what_is_refused(run, data, tmp_path, monkeypatch):
     run("train", data, *out, "--resume").failed_in_one_line("a.gsz.checkpoint", "no such file")
     run("train", data, *out, "--iterations", 0).failed_in_one_line("iterations", "found 0")
     run("train", data, *out, "--sh-degree", 4).failed_in_one_line("sh_degree", "found 4")
+    run("train", data, *out, "--minutes", 0.005).failed_in_one_line("--minutes: expected 0.017 to 100000, found 0.005")
+    run("train", data, *out, "--minutes", 0.005, "--preset", "3dgs").failed_in_one_line("--minutes: expected 0.01 to", "found 0.005")
+    run("train", data, *out, "--minutes", "inf").failed_in_one_line("--minutes", "found inf")
     run("train", data, *out, "-q", 50).failed_in_one_line("--quality", "--preset 3dgs")
     run("train", data, *out, "--preset", "3dgs", "--lambda", "1e-5").failed_in_one_line("--lambda", "--preset default")
     run("train", data, *out, "--images", "images_8").failed_in_one_line("images_8")

@@ -19,6 +19,7 @@ from gscompress.bitstream import container
 from gscompress.bitstream.anchor_heads import GUESS, MAX_WORK_PER_BYTE, NEAR, NetworksHead
 from gscompress.bitstream.container import (
     ANCHORS,
+    BASIS,
     CONDITION,
     ENTRY,
     FIXED_HEADER,
@@ -71,6 +72,17 @@ def with_payload(data: bytes, kind: int, payload: bytes) -> bytes:
     out = bytearray(data[:at] + payload + data[at + file.sections[index].size :])
     struct.pack_into("<I", out, FIXED_HEADER + ENTRY.size * index + 16, len(payload))
     return mended(out)
+
+
+def test_networks_come_before_the_basis(data):
+    """Of two bad streams it is the same that both decoders name."""
+    payloads = {s.kind: s.payload for s in sections_of(data)}
+    head = NetworksHead.read(payloads[NETWORKS]).size
+    broken = with_payload(data, BASIS, b"\xff" * len(payloads[BASIS]))
+    assert verdict(codec.decode, broken)[1] == "basis"
+    broken = with_payload(broken, NETWORKS, payloads[NETWORKS][:head] + b"\xff" * (len(payloads[NETWORKS]) - head))
+    assert verdict(codec.decode, broken)[1] == "networks"
+    assert_agree(broken)
 
 
 def test_every_truncation(data):

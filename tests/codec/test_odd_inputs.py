@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scenes_for_tests import random_scene
@@ -9,6 +11,7 @@ from scenes_for_tests import random_scene
 from gscompress import codec
 from gscompress.cameras import Camera
 from gscompress.config import CompressOptions
+from gscompress.encoder import Encoder, plan
 from gscompress.errors import Corrupt, InputError
 from gscompress.evaluate.compare import compare_scenes
 from gscompress.io.camera_files import read_cameras
@@ -55,6 +58,15 @@ def test_what_the_format_can_not_hold_is_refused(name, value):
     arrays[name][3] = value
     with pytest.raises(InputError, match=rf"scene\.{name}: expected values within .* found 1"):
         codec.compress(Scene(**arrays), FAST)
+
+
+def test_a_draft_that_does_not_decode():
+    scene = random_scene(20, 0, 6)
+    encoder = Encoder.open(scene, plan("fast", 20), None, lambda share: None)
+    file = encoder.encode(encoder.slope(40), 0, lambda share: None)
+    file.sections[0] = replace(file.sections[0], payload=b"\xff" * 40)
+    with pytest.raises(Corrupt, match="encoded"):
+        file.decode()
 
 
 def test_cameras_that_see_nothing_are_refused(tmp_path):

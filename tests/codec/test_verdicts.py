@@ -6,12 +6,12 @@ import struct
 from pathlib import Path
 
 import pytest
-from hostile import mended
+from hostile import mended, patched
 from parity import ARRAYS
 
 from gscompress import codec, reference_decoder
 from gscompress.bitstream.container import ENTRY, FIXED_HEADER
-from gscompress.errors import FormatError
+from gscompress.errors import Corrupt, FormatError
 
 FOLDER = Path(__file__).resolve().parents[1] / "golden" / "v1"
 FILES = sorted(FOLDER.parent.rglob("*.gsz"))
@@ -63,3 +63,15 @@ def test_streams_that_begin_with_ones(name, ones):
         assert_agree(mended(changed))
         changed[begin + count : end] = bytes(end - begin - count)
         assert_agree(mended(changed))
+
+
+@pytest.mark.parametrize(("at", "form", "value"), [(20, "B", 9), (22, "B", 0), (32, "d", 1e40), (76, "i", -(1 << 27)), (96, "i", 1 << 30)])
+def test_ranges_are_told_alike(at, form, value):
+    """In whole numbers where the field is one."""
+    data = patched((FOLDER / "good" / "sh3.gsz").read_bytes(), [(at, form, value)])
+    said = []
+    for decode in (codec.decode, reference_decoder.decode):
+        with pytest.raises(Corrupt) as caught:
+            decode(data)
+        said.append(str(caught.value))
+    assert said[0] == said[1]

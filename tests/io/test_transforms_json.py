@@ -43,7 +43,7 @@ def test_field_of_view_and_size_of_the_image(tmp_path):
     (tmp_path / "train" / "broken.png").write_bytes(b"not an image")
     with pytest.raises(Corrupt, match="an image"):
         read(tmp_path, {"camera_angle_x": 0.7, "frames": [{**FRAME, "file_path": "train/broken"}]})
-    with pytest.raises(Corrupt, match="fl_x"):
+    with pytest.raises(Corrupt, match="camera_angle_x: expected a positive number of pixels"):
         read(tmp_path, {"camera_angle_x": 0, "frames": [{**FRAME, "file_path": "train/r_0"}]})
     with pytest.raises(InputError, match="expected w and h"):
         read(tmp_path, {"camera_angle_x": 0.7, "frames": [{**FRAME, "file_path": "./train/r_1"}]})
@@ -69,12 +69,23 @@ def test_distortion(tmp_path):
     [
         ({"frames": []}, "frames"), ({"frames": [3]}, "frames"), ({"w": 64.5}, "w"), ({"h": 0}, "h"), ({"fl_x": -1.0}, "fl_x"), ({"fl_x": None}, "fl_x"),
         ({"fl_x": "long"}, "fl_x"), ({"cx": float("nan")}, "cx"), ({"frames": [{**FRAME, "transform_matrix": np.eye(3).tolist()}]}, "transform_matrix"),
+        ({"fl_x": 1e-300}, "fl_x"), ({"fl_y": 1e300}, "fl_y"), ({"cy": 1e200}, "cy"),
+        ({"frames": [{**FRAME, "transform_matrix": [*TO_WORLD[:2].tolist(), [*TO_WORLD[2, :3].tolist(), 1e38], [0, 0, 0, 1]]}]}, r"transform_matrix.* within 1e\+18"),
         ({"frames": [{**FRAME, "transform_matrix": (2 * np.eye(4)).tolist()}]}, "transform_matrix"),
     ],
 )  # fmt: skip
 def test_damage(tmp_path, change, field):
     with pytest.raises(Corrupt, match=field):
         read(tmp_path, {**CONTENT, **change})
+
+
+@pytest.mark.parametrize("named", [{}, {"file_path": "/"}, {"file_path": ""}, {"file_path": ["a.png"]}, {"file_path": 3}, {"file_path": None}])
+def test_a_size_without_a_file(tmp_path, named):
+    pytest.importorskip("PIL")
+    with pytest.raises(Corrupt, match=r"frames\[0\]\.file_path: expected the name of a photograph"):
+        read(tmp_path, {"camera_angle_x": 0.7, "frames": [{"transform_matrix": TO_WORLD.tolist(), **named}]})
+    with pytest.raises(InputError, match="cannot be read"):
+        read(tmp_path, {"camera_angle_x": 0.7, "frames": [{**FRAME, "file_path": 3000 * "a"}]})
 
 
 @pytest.mark.data

@@ -13,8 +13,12 @@ torch = pytest.importorskip("torch")
 
 import gscompress  # noqa: E402
 from gscompress import reference_decoder  # noqa: E402
-from gscompress.anchored import GROUPS, AnchorDraft, anchored  # noqa: E402
+from gscompress.anchored import GROUPS, AnchorDraft, anchored, in_anchors  # noqa: E402
+from gscompress.draft import Draft  # noqa: E402
 from gscompress.encoder import Encoder, plan  # noqa: E402
+from gscompress.errors import InputError  # noqa: E402
+from gscompress.model.anchors import AnchorNetworks  # noqa: E402
+from gscompress.model.voxels import Grid  # noqa: E402
 from gscompress.train.anchors.fit import coded, fit  # noqa: E402
 from gscompress.train.anchors.grid import SignGrid  # noqa: E402
 from gscompress.train.anchors.integer import LIMIT, ONE, Mlp  # noqa: E402
@@ -142,3 +146,36 @@ def test_no_networks_no_change():
     made, bits = fit(draft(), replace(ALL, hidden=0))
     assert made is draft()
     assert bits == {}
+
+
+def test_one_anchor():
+    """Its inputs have no spread."""
+    scene = gscompress.load(TILE)
+    scene = scene.select(np.arange(2))
+    encoder = Encoder.open(scene, plan("fast", 2), None, lambda share: None)
+    few = in_one_anchor(encoder.code(scene, encoder.slope(35.0))[0])
+    assert len(few.anchors.codes) == 1
+    made, bits = fit(few, replace(ALL, iterations=3))
+    assert all(np.isfinite(value) for value in bits.values())
+    run, predictor = coded(made)
+    assert len(gscompress.decompress(made.file(run, 0, predictor, np.arange(2)).pack({}))) == 2
+
+
+def in_one_anchor(draft: Draft) -> AnchorDraft:
+    none, nothing = np.zeros(0, np.uint16), np.zeros((1, 0), np.int32)
+    networks = AnchorNetworks(ALL.slots, none, none)
+    grid = Grid(draft.grid.origin, draft.grid.voxel * 2 ** (draft.grid.depth - 1), 1)
+    return in_anchors(draft, grid, np.zeros(1, np.uint64), np.zeros(2, np.int64), np.arange(2), networks, nothing, nothing)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"slots": 0}, {"slots": 49}, {"hidden": 257}, {"latent": 65}, {"hyper": -1}, {"latent_step": 1e-4}, {"hyper_step": 0.3},
+        {"hyper_step": 256.0}, {"resolutions": (1, 4)}, {"resolutions": (2,) * 13}, {"features": 9}, {"features": 8, "resolutions": (2,) * 9},
+        {"table": 100}, {"table": 1 << 16}, {"coarser": -1}, {"iterations": -1}, {"rate": float("nan")},
+    ],
+)  # fmt: skip
+def test_parts_that_no_file_holds(given: dict):
+    with pytest.raises(InputError, match=next(iter(given))):
+        Parts(**given)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 import pytest
@@ -164,6 +166,49 @@ def test_transparent_photographs(tmp_path):
     over = (pixels[0, ..., :3] * (pixels[0, ..., 3:] / 255) + 255 * (1 - pixels[0, ..., 3:] / 255)).reshape(16, 2, 20, 2, 3).mean((1, 3))
     assert np.abs(half.train[0].image - over).max() <= 0.51
     assert len(load_photographs(tmp_path / "transforms_test.json", test_every=0).train) == 1
+
+
+@pytest.mark.parametrize("named", ["/", "", ["a.png"], None])
+def test_frames_without_a_file(tmp_path, named):
+    _, cameras = views_of_shapes(2)
+    write_photographs(tmp_path, views_of_shapes(2)[0], cameras)
+    write_transforms(tmp_path / "transforms.json", cameras, [cameras[0].name, named])
+    with pytest.raises(Corrupt, match=r"transforms\.json: frames\[1\]\.file_path: expected the name of a photograph, found"):
+        load_photographs(tmp_path)
+
+
+def test_names_that_no_file_has(tmp_path):
+    scene, cameras = views_of_shapes(2)
+    for name in (5000 * "a", "a\0b"):
+        write_transforms(tmp_path / "transforms.json", cameras, [name, cameras[1].name])
+        with pytest.raises(InputError, match=r"cannot be read|missing"):
+            load_photographs(tmp_path)
+    (tmp_path / "transforms.json").unlink()
+    (tmp_path / "images").mkdir()
+    write_colmap(tmp_path, [replace(cameras[0], name="/")], scene.means[:0], np.zeros((0, 3), np.uint8))
+    with pytest.raises(Corrupt, match=r"images\.name"):
+        load_photographs(tmp_path)
+
+
+def test_cameras_that_float32_does_not_hold(tmp_path):
+    scene, cameras = views_of_shapes(2)
+    (tmp_path / "images").mkdir()
+    far = cameras[0].world_to_camera.copy()
+    far[0, 3] = 1e30
+    for change in ({"fx": 1e-300}, {"cx": 1e30}, {"world_to_camera": far}):
+        write_colmap(tmp_path, [replace(cameras[0], **change)], scene.means[:0], np.zeros((0, 3), np.uint8))
+        with pytest.raises(Corrupt, match="within"):
+            load_photographs(tmp_path)
+        rmtree(tmp_path / "sparse")
+
+
+def test_nothing_to_be_seen(tmp_path):
+    _, cameras = views_of_shapes(3)
+    for camera in cameras:
+        save(tmp_path / camera.name, np.zeros((48, 64, 4), np.uint8))
+    write_transforms(tmp_path / "transforms.json", cameras, [c.name for c in cameras])
+    with pytest.raises(InputError, match="all 3 transparent throughout"):
+        load_photographs(tmp_path)
 
 
 def test_what_is_refused(tmp_path, monkeypatch):

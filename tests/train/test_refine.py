@@ -116,6 +116,34 @@ def test_effort_max_trains_where_that_pays(monkeypatch: pytest.MonkeyPatch):
     assert "training" not in stages
 
 
+@pytest.mark.parametrize("stage", ["training", "rounding", "search"])
+def test_effort_max_ends_with_control_c(stage: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(codec, "plan", lambda effort, splats: PLAN)
+    monkeypatch.setattr(codec, "REFINED_IN", 10)
+
+    def press(*said: object) -> None:
+        if stage in ("search", said[0]):
+            raise KeyboardInterrupt
+
+    if stage == "search":
+        monkeypatch.setattr(refine, "search", press)
+    options = gscompress.CompressOptions(effort="max", quality=8)
+    with pytest.raises(KeyboardInterrupt):
+        codec.compress_scene(teacher(300), options, cameras(), None if stage == "search" else press)
+
+
+def test_effort_max_keeps_the_closed_form_where_training_fails(monkeypatch: pytest.MonkeyPatch):
+    def failing(*_: object, **__: object) -> None:
+        raise InputError("training: expected a finite loss, found none")
+
+    monkeypatch.setattr(codec, "plan", lambda effort, splats: PLAN)
+    monkeypatch.setattr(refine, "refine_scene", failing)
+    scene = teacher(300)
+    normal, most = (codec.compress_scene(scene, gscompress.CompressOptions(effort=e, quality=8), cameras()) for e in ("normal", "max"))
+    assert most.splats_out == normal.splats_out
+    assert most.psnr_estimate == normal.psnr_estimate
+
+
 def test_control_c_leaves_a_file():
     scene, calls = teacher(), []
 
@@ -138,6 +166,37 @@ def test_control_c_while_rounding():
     made = refine_scene(teacher(), RefineOptions(lambda_=5e-5, iterations=20), cameras(), progress=press)
     assert made.stopped == "interrupted"
     assert len(gscompress.decompress(made.data)) == made.splats_out
+
+
+def pressed_while_rounding(after: int):
+    """Ctrl-C once `after` files have been tried."""
+
+    def press(stage: str, state: refine.State) -> None:
+        tried.append(stage == "rounding")
+        if sum(tried) == after:
+            raise KeyboardInterrupt
+
+    tried: list[bool] = []
+    return press
+
+
+@pytest.mark.parametrize("after", [1, 2])
+def test_control_c_while_rounding_keeps_to_the_target(after: int):
+    scene = teacher(300)
+    for options in (RefineOptions(iterations=20, target_size=900), RefineOptions(iterations=20, target_psnr=36)):
+        made = refine_scene(scene, options, cameras(), progress=pressed_while_rounding(after))
+        assert after > 1 or made.stopped == "interrupted"
+        assert len(made.data) <= (options.target_size or 10**6)
+        assert made.psnr >= (options.target_psnr or 0)
+        assert len(gscompress.decompress(made.data)) == made.splats_out
+
+
+def test_control_c_where_no_file_meets_the_target_yet(monkeypatch: pytest.MonkeyPatch):
+    """The closed form does."""
+    monkeypatch.setattr(refine.Landing, "at_once", lambda landing: None)
+    made = refine_scene(teacher(300), RefineOptions(target_psnr=36, iterations=1), cameras(), progress=pressed_while_rounding(1))
+    assert (made.trained, made.stopped) == (False, "interrupted")
+    assert made.psnr >= 36
 
 
 def test_control_c_while_the_closed_form_is_looked_for(monkeypatch: pytest.MonkeyPatch):
@@ -205,9 +264,21 @@ def test_nothing_can_not_be_refined():
         refine_scene(teacher().select(slice(0, 0)), RefineOptions())  # pyright: ignore[reportArgumentType]
 
 
+@pytest.mark.parametrize(("field", "value"), [("means", 1e26), ("sh", 1e5)])
+def test_what_no_file_holds(field: str, value: float):
+    scene = teacher(30)
+    getattr(scene, field)[5, 0] = value
+    with pytest.raises(InputError, match=rf"scene\.{field}: expected values within"):
+        refine_scene(scene, RefineOptions())
+
+
 @pytest.mark.parametrize(
-    "given", [{"lambda_": 0}, {"target_size": 0}, {"target_psnr": 5}, {"iterations": 0}, {"minutes": 0}, {"target_size": 9, "target_psnr": 40}]
-)
+    "given",
+    [
+        {"lambda_": 0}, {"target_size": 0}, {"target_psnr": 5}, {"iterations": 0}, {"minutes": 0}, {"minutes": float("inf")},
+        {"minutes": float("nan")}, {"target_size": 9, "target_psnr": 40},
+    ],
+)  # fmt: skip
 def test_options_out_of_range(given: dict):
     with pytest.raises(InputError, match=next(iter(given)).rstrip("_")):
         RefineOptions(**given)

@@ -1,5 +1,6 @@
 #include "file.hpp"
 
+#include <cstdio>
 #include <cstring>
 
 #include "network_payload.hpp"
@@ -18,9 +19,11 @@ struct Crc {
     }
 };
 
+std::string text(int v) { return std::to_string(v); }
 std::string text(double v) {
-    std::string s = std::to_string(v);
-    return s;
+    char out[32];
+    std::snprintf(out, sizeof out, "%g", v);
+    return out;
 }
 std::string section_name(size_t index) { return "section " + std::to_string(index); }
 std::string count_of(uint64_t n, const char *what) { return std::to_string(n) + " " + what; }
@@ -43,7 +46,7 @@ private:
 
 template <class T>
 T in_range(T v, T low, T high, const char *field) {
-    if (!(v >= low && v <= high)) fail(FormatFault::CORRUPT, field, text(static_cast<double>(low)) + " to " + text(static_cast<double>(high)), text(static_cast<double>(v)));
+    if (!(v >= low && v <= high)) fail(FormatFault::CORRUPT, field, text(low) + " to " + text(high), text(v));
     return v;
 }
 

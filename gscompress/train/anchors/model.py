@@ -111,7 +111,7 @@ class AnchorModel(nn.Module):
         self.hyper_prior = Mlp([width, parts.hidden, 2 * parts.hyper]) if parts.hyper and width else None
         known = width + parts.hyper
         self.latent_prior = Mlp([known, parts.hidden, 2 * parts.latent]) if parts.latent and known else None
-        centre, spread = torch.cat([torch.zeros(known + parts.latent), near.mean(0)]), torch.cat([torch.ones(known + parts.latent), near.std(0)])
+        centre, spread = torch.cat([torch.zeros(known + parts.latent), near.mean(0)]), torch.cat([torch.ones(known + parts.latent), near.std(0, unbiased=False)])
         self.guess = Mlp([known + parts.latent + NEAR, parts.hidden, parts.slots * GUESS], centre, spread)
         self.free = nn.ParameterDict({
             "hyper": torch.zeros(2 * parts.hyper), "latent": torch.zeros(2 * parts.latent), "mixing": torch.as_tensor(mixing, dtype=torch.float32),

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
@@ -57,13 +57,13 @@ def files(encoder: Encoder, slope: float, name: str, iterations: int) -> list[di
     return out
 
 
-def measured(name: str, folder: Path, iterations: int) -> list[dict]:
-    """All variants at all lambdas."""
+def measured(name: str, folder: Path, iterations: int, variants: Sequence[str]) -> list[dict]:
+    """Some variants at all lambdas."""
     scene = load_scene(folder, name)
     encoder = Encoder.open(scene, plan("normal", len(scene)), cameras_of(name), lambda share: None)
     out = []
     for lambda_ in LAMBDAS:
-        for variant in VARIANTS:
+        for variant in variants:
             for found in files(encoder, lambda_ * encoder.weights.samples / len(scene), variant, iterations):
                 out.append({"lambda": lambda_, **found})
                 print(name, out[-1], file=sys.stderr, flush=True)
@@ -96,6 +96,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenes", nargs="+", default=["tile", "human"])
     parser.add_argument("--iterations", type=int, default=1000)
+    parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS), help="measured anew; the others stay")
     parser.add_argument("--scene-folder", type=Path)
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("--table", type=Path, help="print the table of these results instead")
@@ -105,7 +106,9 @@ def main() -> None:
         return
     results = json.loads(args.output.read_text()) if args.output.exists() else {"iterations": args.iterations, "scenes": {}}
     for name in args.scenes:
-        results["scenes"][name] = measured(name, args.scene_folder, args.iterations)
+        found = measured(name, args.scene_folder, args.iterations, args.variants)
+        anew = {p["variant"] for p in found}
+        results["scenes"][name] = [p for p in results["scenes"].get(name, []) if p["variant"] not in anew] + found
         args.output.write_text(json.dumps(results, indent=1) + "\n")
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +23,9 @@ from ..encoder import Encoder
 from ..errors import GSCompressError
 from ..model.weights import PRUNE_BITS
 from ..scene import Scene
+from .anchors.bits import AnchorBits
+from .anchors.joint import JointAnchors
+from .anchors.parts import Parts
 from .bits import BitModel
 from .lattice import aligned
 from .masks import Masks
@@ -50,6 +54,7 @@ class Schedule:
         codebooks_from: share of the iterations after which scales and rotations are rendered as sums of codewords, which are
             trained along with their rate; 1 for never. No file can hold them yet: tools/bench/results/residual_vq.md says why.
         shapes: of these codebooks.
+        anchors: what predicts the splats, trained along with them; None for a file without anchors.
     """
 
     iterations: int = 2000
@@ -65,6 +70,7 @@ class Schedule:
     rates: Rates = field(default_factory=Rates)
     codebooks_from: float = 1.0
     shapes: ShapeOptions = field(default_factory=ShapeOptions)
+    anchors: Parts | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,7 @@ class Distiller:
 
     Attributes:
         shapes: codebooks of the student's scales and rotations, None before `Schedule.codebooks_from`.
+        anchors: the student's, None without.
     """
 
     def __init__(self, encoder: Encoder, targets: Targets, slope: float, schedule: Schedule, device: str = "cpu"):
@@ -108,7 +115,8 @@ class Distiller:
         self.student = Student(start, schedule.rates, self.distance, device)
         self._masks = Masks(len(start), schedule.mask_rate, device) if schedule.mask_rate else None
         self.iteration = 0
-        self._bits: BitModel | None = None
+        self.anchors = JointAnchors(schedule.anchors, device) if schedule.anchors else None
+        self._bits: BitModel | AnchorBits | None = None
         self._rate: dict[str, Tensor] = {}
         self._noise: dict[str, Tensor] = {}
         self._coder: Encoder | None = None
@@ -157,7 +165,7 @@ class Distiller:
         self._good = self._sound()
         if self._masks is not None:
             self._masks.load(self._masks.state())  # what a run that goes on from here knows
-        coder = self.encoder.of_student(self.student.scene())
+        coder, rows = self.encoder.of_student(self.student.scene()), np.arange(len(self.student))
         if 0 < share <= s.prune_until:
             ramp = s.first_share + (1 - s.first_share) * min(1.0, (self.iteration + self.review_every) / (s.prune_until * s.iterations))
             if self._masks is None:
@@ -171,6 +179,8 @@ class Distiller:
                 if self._masks is not None:
                     self._masks.keep(index)
                 coder = coder.selected(rows)
+        if self.anchors is not None:
+            self.anchors.renew(rows, self.student.tensors["means"].detach().cpu().numpy().astype(np.float64))
         self._coder = coder
         self._code()
 
@@ -178,8 +188,15 @@ class Distiller:
         """Has the student coded: what it costs, and from `noise_from` on what is left of it."""
         assert self._coder is not None
         scene = self._sound()
-        draft, predictor, run = self._coder.code(scene, self.slope)
-        self._bits = BitModel(draft, predictor, run.bits, self.student.tensors)
+        draft: Any
+        run: Any
+        if self.anchors is None:
+            draft, predictor, run = self._coder.code(scene, self.slope)
+            self._bits = BitModel(draft, predictor, run.bits, self.student.tensors)
+        else:
+            draft, predictor, run = self.anchors.code(self._coder, scene, self.slope)
+            share = self.iteration / self.schedule.iterations
+            self._bits = self.anchors.bits(draft, predictor, run, self.student.tensors, share)
         self._rate, self._noise = {}, {}
         if self.iteration >= self.schedule.noise_from * self.schedule.iterations:
             file = draft.file(run, draft.basis.shape[0], predictor, np.arange(len(scene)))
@@ -187,7 +204,7 @@ class Distiller:
             self._noise = {name: left[name] - own.detach() for name, own in self.student.tensors.items() if name != "sh_rest"}
         self._size_bytes = int(run.bits.sum() / 8)
         if self.iteration >= self.schedule.codebooks_from * self.schedule.iterations:
-            self._choose_codewords(draft)
+            self._choose_codewords(draft if isinstance(draft, Draft) else draft.children)
 
     def _choose_codewords(self, draft: Draft) -> None:
         """Starts the codebooks, or chooses codewords anew; `draft` tells what errors cost."""
@@ -230,6 +247,8 @@ class Distiller:
             self._rate = self._bits.gradients(student.tensors)
             if self.shapes is not None:
                 self._rate |= self.shapes.gradients(student.tensors, self.slope * s.rate_every)
+            if self.anchors is not None:
+                self.anchors.step(s.decay ** (self.iteration / s.iterations))
         student.add_gradients(self._rate, self.slope)
         if masks is not None:
             masks.step(self._bits.counted, self.slope)
@@ -246,6 +265,7 @@ class Distiller:
         return {
             "iteration": self.iteration, "student": self.student.state(), "views": self.views.state(), "error": self._error,
             "masks": self._masks and self._masks.state(), "shapes": shapes,
+            "anchors": self.anchors and self.anchors.state(),
         }  # fmt: skip
 
     def load(self, state: dict) -> None:
@@ -255,4 +275,6 @@ class Distiller:
         self.views.load(state["views"])
         if self._masks is not None:
             self._masks.load(state["masks"])
+        if self.anchors is not None:
+            self.anchors.load(state["anchors"])
         self._resumed_shapes = state.get("shapes")

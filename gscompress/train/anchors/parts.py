@@ -13,19 +13,23 @@ class Parts:
         slots: children that an anchor may have.
         coarser: levels by which the anchors' octree is less deep than the splats' would be.
         hidden: width of the networks' hidden layer; 0 for no networks, and then nothing else but slots and coarser counts.
+        near: the children's network sees what was coded nearby; without, its guesses do not move as neighbours are rounded anew.
         latent, hyper: numbers of each anchor.
         latent_step, hyper_step: of what they are rounded to.
         resolutions: of the condition's levels; none for no grid.
         table: rows of a level at most, a power of two.
         features: of a node.
         integer: train as the integers round; else they are rounded at the end only.
-        iterations: steps of Adam.
+        iterations: steps of Adam, where splats are given.
+        warm_up: the same where splats are trained as well, before that.
+        settle: the same at its end, before values are rounded.
         rate: of Adam at the start; of the latents ten times as much.
     """
 
     slots: int = 4
     coarser: int = 1
     hidden: int = 24
+    near: bool = True
     latent: int = 0
     hyper: int = 0
     latent_step: float = 0.25
@@ -35,4 +39,6 @@ class Parts:
     features: int = 2
     integer: bool = True
     iterations: int = 400
+    warm_up: int = 100
+    settle: int = 100
     rate: float = 2e-3

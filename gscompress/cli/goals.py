@@ -11,7 +11,7 @@ from ..errors import InputError
 from .options import compress_options
 
 PRESETS = ("default", "3dgs")
-FIELDS = ("preset", "lambda_", "target_size", "target_psnr", "quality", "effort", "minutes", "iterations")
+FIELDS = ("preset", "lambda_", "target_size", "target_psnr", "quality", "effort", "minutes", "iterations", "anchors")
 """Flags that decide it."""
 
 PHOTO_LAMBDA = 3e-5
@@ -38,7 +38,7 @@ class Goal:
             InputError: a flag of the other preset, or a value out of range.
         """
         preset, minutes = asked.get("preset", PRESETS[0]), asked.get("minutes")
-        strangers = ("lambda_",) if preset == "3dgs" else ("quality", "effort")
+        strangers = ("lambda_", "anchors") if preset == "3dgs" else ("quality", "effort")
         for name in strangers:
             if name in asked:
                 other = "default" if preset == "3dgs" else "3dgs"
@@ -48,6 +48,8 @@ class Goal:
         values = {name: asked[name] for name in ("lambda_", "target_size", "target_psnr") if name in asked}
         if not values:
             values["lambda_"] = PHOTO_LAMBDA
+        if "anchors" in asked:
+            values["anchors"] = asked["anchors"]
         length: dict[str, Any] = {"iterations": max(1, round(iterations * RATE_SHARE / (1 - RATE_SHARE)))}
         if minutes is not None:
             length = {"minutes": minutes * RATE_SHARE}

@@ -42,7 +42,7 @@ trained, and its PSNR measured, against the photographs: those to learn from, wh
 COLUMNS = ("iteration", "seconds", "splats", "bytes", "psnr")
 JSON_KEYS = (
     "input, output, input_bytes, output_bytes, ratio, splats_in, splats_out, sh_degree, lambda, psnr, iterations, "
-    "training_seconds, seconds, trained, stopped, peak_memory_bytes"
+    "training_seconds, seconds, trained, anchors, stopped, peak_memory_bytes"
 )
 
 
@@ -119,7 +119,7 @@ def run(args: argparse.Namespace) -> None:
         "ratio": loaded.size_bytes / size, "splats_in": len(loaded.scene) + loaded.dropped_rows, "splats_out": done.splats_out,
         "sh_degree": done.sh_degree, "lambda": done.lambda_, "psnr": done.psnr, "iterations": done.iterations,
         "training_seconds": round(done.seconds, 3), "seconds": round(watch.seconds, 3), "trained": done.trained,
-        "stopped": done.stopped, "peak_memory_bytes": peak_memory_bytes(),
+        "anchors": done.anchors, "stopped": done.stopped, "peak_memory_bytes": peak_memory_bytes(),
     }  # fmt: skip
     if args.json:
         print_json(**report)

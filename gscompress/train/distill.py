@@ -26,7 +26,9 @@ from ..scene import Scene
 from .anchors.bits import AnchorBits
 from .anchors.joint import JointAnchors
 from .anchors.parts import Parts
+from .anchors.slots import NEW
 from .bits import BitModel
+from .growing import Grower, Growth
 from .lattice import aligned
 from .masks import Masks
 from .shapes import ShapeOptions, ShapeQuantiser
@@ -55,6 +57,7 @@ class Schedule:
             trained along with their rate; 1 for never. No file can hold them yet: tools/bench/results/residual_vq.md says why.
         shapes: of these codebooks.
         anchors: what predicts the splats, trained along with them; None for a file without anchors.
+        growth: how many Gaussians are split.
     """
 
     iterations: int = 2000
@@ -71,6 +74,7 @@ class Schedule:
     codebooks_from: float = 1.0
     shapes: ShapeOptions = field(default_factory=ShapeOptions)
     anchors: Parts | None = None
+    growth: Growth = field(default_factory=Growth)
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,9 @@ class Distiller:
         self._masks = Masks(len(start), schedule.mask_rate, device) if schedule.mask_rate else None
         self.iteration = 0
         self.anchors = JointAnchors(schedule.anchors, device) if schedule.anchors else None
+        self._grower = Grower(schedule.growth, len(start), device) if schedule.growth.share else None
+        if self._grower is not None and self._masks is not None:
+            raise ValueError("growth: expected none with masks, which know of no new Gaussians")
         self._bits: BitModel | AnchorBits | None = None
         self._rate: dict[str, Tensor] = {}
         self._noise: dict[str, Tensor] = {}
@@ -165,7 +172,10 @@ class Distiller:
         self._good = self._sound()
         if self._masks is not None:
             self._masks.load(self._masks.state())  # what a run that goes on from here knows
-        coder, rows = self.encoder.of_student(self.student.scene()), np.arange(len(self.student))
+        known = np.arange(len(self.student))  # the row that each Gaussian had before, or NEW
+        if self._grower is not None and 0 < share <= s.growth.until:
+            known = np.append(known, np.full(self._grower.grow(self.student), NEW))
+        coder = self.encoder.of_student(self.student.scene())
         if 0 < share <= s.prune_until:
             ramp = s.first_share + (1 - s.first_share) * min(1.0, (self.iteration + self.review_every) / (s.prune_until * s.iterations))
             if self._masks is None:
@@ -176,11 +186,14 @@ class Distiller:
                 rows = np.flatnonzero(stays)
                 index = torch.as_tensor(rows, device=self.student.device)
                 self.student.keep(index)
+                known = known[rows]
+                if self._grower is not None:
+                    self._grower.keep(index)
                 if self._masks is not None:
                     self._masks.keep(index)
                 coder = coder.selected(rows)
         if self.anchors is not None:
-            self.anchors.renew(rows, self.student.tensors["means"].detach().cpu().numpy().astype(np.float64))
+            self.anchors.renew(known, self.student.tensors["means"].detach().cpu().numpy().astype(np.float64))
         self._coder = coder
         self._code()
 
@@ -243,6 +256,8 @@ class Distiller:
             seen |= self.shapes.seen(student.tensors)
         loss = self.views.error(seen, self.views.draw(), student.antialiased)
         loss.backward()
+        if self._grower is not None:
+            self._grower.watch(student)
         if self.iteration % s.rate_every == 0 or not self._rate:
             self._rate = self._bits.gradients(student.tensors)
             if self.shapes is not None:
@@ -265,7 +280,7 @@ class Distiller:
         return {
             "iteration": self.iteration, "student": self.student.state(), "views": self.views.state(), "error": self._error,
             "masks": self._masks and self._masks.state(), "shapes": shapes,
-            "anchors": self.anchors and self.anchors.state(),
+            "anchors": self.anchors and self.anchors.state(), "grower": self._grower and self._grower.state(),
         }  # fmt: skip
 
     def load(self, state: dict) -> None:
@@ -277,4 +292,6 @@ class Distiller:
             self._masks.load(state["masks"])
         if self.anchors is not None:
             self.anchors.load(state["anchors"])
+        if self._grower is not None:
+            self._grower.load(state["grower"])
         self._resumed_shapes = state.get("shapes")

@@ -66,6 +66,8 @@ class JointAnchors:
 
     def settled(self, draft: Draft) -> AnchorDraft:
         """As `arrange`, but trained for some more steps for the bits of just these values; the anchors themselves stay as they are."""
+        if self.slots is not None and len(self.slots.anchor) != len(draft.codes):  # of a student that was left as it was before
+            return JointAnchors(self.parts, self._device).arrange(draft)
         made = self.arrange(draft)
         if self.model is None or not self.parts.settle:
             return made

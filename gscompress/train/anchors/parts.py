@@ -42,3 +42,7 @@ class Parts:
     warm_up: int = 100
     settle: int = 100
     rate: float = 2e-3
+
+
+JOINT = Parts(hidden=16)
+"""Of anchors that are trained along with splats."""

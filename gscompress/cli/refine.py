@@ -37,6 +37,8 @@ Needs torch: pip install 'gscompress[train]'. With a CUDA GPU, gsplat trains; el
 hundred thousand Gaussians at most. Ctrl-C ends the training and writes the file of what there is by then; the state of the
 last review stays in OUT.gsz.checkpoint while training, from where --resume goes on after a crash. With --photos the file is
 trained, and its PSNR measured, against the photographs: those to learn from, which leaves out every 8th, as 'train' does.
+--anchors always stores splats as children of anchors and trains what predicts them along; smaller does so where that takes fewer
+bytes before values are rounded. Either trains the anchors, and takes up to half as long again.
 """
 
 COLUMNS = ("iteration", "seconds", "splats", "bytes", "psnr")

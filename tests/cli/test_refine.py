@@ -46,6 +46,14 @@ def test_a_file_a_log_and_one_object(scene: Path, run: Run):
     assert "exists already" in again.err
 
 
+def test_anchors(scene: Path, run: Run):
+    done = run("refine", scene, "--iterations", 10, "--anchors", "always", "--json")
+    assert done.code == 0
+    assert json.loads(done.out)["anchors"] is True
+    assert json.loads(run("info", scene.with_suffix(".gsz"), "--json").out)["anchors"] > 0
+    assert run("refine", scene, "--overwrite", "--anchors", "some").code == 2
+
+
 def test_words(scene: Path, run: Run):
     done = run("refine", scene, "--lambda", "5e-5", "--iterations", 20)
     assert done.code == 0

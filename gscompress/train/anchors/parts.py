@@ -22,7 +22,7 @@ class Parts:
         integer: train as the integers round; else they are rounded at the end only.
         iterations: steps of Adam, where splats are given.
         warm_up: the same where splats are trained as well, before that.
-        settle: the same at its end, before values are rounded.
+        settle: the same at its end, before values are rounded; what splats have learnt to make up for changes with it, so that 0 is best.
         rate: of Adam at the start; of the latents ten times as much.
     """
 
@@ -40,9 +40,9 @@ class Parts:
     integer: bool = True
     iterations: int = 400
     warm_up: int = 100
-    settle: int = 100
+    settle: int = 0
     rate: float = 2e-3
 
 
-JOINT = Parts(hidden=16)
-"""Of anchors that are trained along with splats."""
+JOINT = Parts(slots=2, coarser=0, hidden=1, near=False)
+"""Of anchors that are trained along with splats: what is expected in each slot, the same of all anchors."""

@@ -224,6 +224,12 @@ def in_anchors(
     )  # fmt: skip
 
 
+def coarsened(grid: Grid, levels: int) -> Grid:
+    """`grid` with so many levels less, but one at the least."""
+    levels = min(levels, grid.depth - 1)
+    return Grid(grid.origin, grid.voxel * 2**levels, grid.depth - levels)
+
+
 def anchored(draft: Draft, slots: int, coarser: int = 1, cell_shift: tuple[int, int] = (3, 15)) -> AnchorDraft:
     """The splats of `draft` in anchors that predict nothing.
 
@@ -233,8 +239,8 @@ def anchored(draft: Draft, slots: int, coarser: int = 1, cell_shift: tuple[int, 
         coarser: levels by which the anchors' octree is less deep than the draft's.
         cell_shift: of the result.
     """
-    coarser = min(coarser, draft.grid.depth - 1)
-    grid = Grid(draft.grid.origin, draft.grid.voxel * 2**coarser, draft.grid.depth - coarser)
+    grid = coarsened(draft.grid, coarser)
+    coarser = draft.grid.depth - grid.depth
     finest = Grid(grid.origin, grid.voxel / 2 ** (MAX_DEPTH - grid.depth), MAX_DEPTH).morton(draft.splats.means)
     voxels = draft.codes >> np.uint64(3 * coarser)
     along = np.lexsort((finest, voxels))

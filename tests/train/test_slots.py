@@ -72,6 +72,19 @@ def test_who_is_new_fills_the_voxel_first():
     assert sorted(zip(after.anchor[2:].tolist(), after.slot[2:].tolist(), strict=True)) == [(0, 0), (1, 0), (1, 1), (2, 0)]
 
 
+def test_another_size_of_voxels_begins_anew_but_remembers():
+    before = slots((0, 0, 0), (0, 0, 1), (1, 1, 0))
+    means = np.array([mean(1.5), mean(0.5), mean(4.5)])
+    same, _ = before.follow(Grid((0.2, 0.0, 0.0), 1.1, 3), np.array([2, 0, NEW]), means)
+    assert same.grid == GRID
+    wide = Grid((0.0, 0.0, 0.0), 2.0, 2)
+    after, origin = before.follow(wide, np.array([2, 0, NEW]), means)
+    check(after, means)
+    assert after.grid == wide
+    assert origin[after.anchor].tolist() == [1, 1, NEW]
+    check(Slots.over(GRID, 2, means), means)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_any_change_leaves_slots_in_order(seed: int):
     rng = np.random.default_rng(seed)

@@ -38,7 +38,6 @@ VARIANTS: dict[str, Parts] = {
     "expectation per slot": Parts(slots=2, coarser=0, hidden=1, near=False),
     "network of latent and grid": Parts(slots=2, coarser=0, hidden=4, near=False, latent=1, resolutions=(4, 8), features=1),
     "network of what was coded nearby": Parts(slots=2, coarser=0, hidden=8),
-    "the same, voxels twice as wide, 4 slots": Parts(slots=4, coarser=1, hidden=8),
 }
 
 

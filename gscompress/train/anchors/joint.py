@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...anchored import AnchorDraft, AnchorRun, anchored
+from ...anchored import AnchorDraft, AnchorRun, anchored, coarsened
 from ...draft import Draft
 from ...encoder import Encoder
 from ...model.anchors import AnchorNetworks
-from ...model.voxels import Grid
+from ...model.voxels import Grid, fit_grid
 from ...scene import Scene
 from ..bits import BitModel
 from .bits import AnchorBits
@@ -38,10 +38,13 @@ class JointAnchors:
         self._adam: torch.optim.Adam | None = None
 
     def renew(self, rows: np.ndarray, means: np.ndarray) -> None:
-        """Follows the student; arguments as for `Slots.renewed`. Anchors that stay keep their latents, new ones have zeros."""
+        """Follows the student; arguments as for `Slots.renewed`. Anchors that stay keep their latents, new ones have zeros.
+
+        Voxels grow with the distance between splats: what few are left would pay for a deep octree otherwise.
+        """
         if self.slots is None:
             return
-        self.slots, origin = self.slots.renewed(rows, means)
+        self.slots, origin = self.slots.follow(coarsened(fit_grid(means), self.parts.coarser), rows, means)
         if self.model is None:
             return
         assert self._adam is not None

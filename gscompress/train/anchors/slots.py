@@ -41,6 +41,24 @@ class Slots:
         anchor[rows], slot[rows] = np.nonzero(draft.anchors.presence)
         return Slots(draft.children.grid, draft.networks.slots, draft.anchors.codes, anchor, slot)
 
+    @staticmethod
+    def over(grid: Grid, each: int, means: np.ndarray) -> Slots:
+        """Of splats that have none yet, N >= 1 of them at `means`, float64 [N, 3]."""
+        nobody = np.zeros(1, np.int64)
+        return Slots(grid, each, np.zeros(1, np.uint64), nobody, nobody).renewed(np.full(len(means), NEW), means)[0]
+
+    def follow(self, grid: Grid, rows: np.ndarray, means: np.ndarray) -> tuple[Slots, np.ndarray]:
+        """As `renewed`, but from scratch, on `grid`, if that has voxels of another size. Anchors are then where the first of their
+        children that is not new was.
+        """
+        if round(np.log2(grid.voxel / self.grid.voxel)) == 0:
+            return self.renewed(rows, means)
+        after = Slots.over(grid, self.each, means)
+        origin = np.full(len(after.codes), NEW)
+        known = np.flatnonzero(rows != NEW)[::-1]
+        origin[after.anchor[known]] = self.anchor[rows[known]]
+        return after, origin
+
     def draft(self, draft: Draft, networks: AnchorNetworks, hyper: np.ndarray, latent: np.ndarray) -> AnchorDraft:
         """The splats of `draft` in these slots; `hyper` and `latent` as for `in_anchors`."""
         return in_anchors(draft, self.grid, self.codes, self.anchor, self.slot, networks, hyper, latent)

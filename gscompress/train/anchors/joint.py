@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...anchored import AnchorDraft, AnchorRun, anchored, coarsened
+from ...anchored import AnchorDraft, AnchorRun, coarsened
 from ...draft import Draft
 from ...encoder import Encoder
 from ...model.anchors import AnchorNetworks
@@ -38,7 +38,7 @@ class JointAnchors:
         self._adam: torch.optim.Adam | None = None
 
     def renew(self, rows: np.ndarray, means: np.ndarray) -> None:
-        """Follows the student; arguments as for `Slots.renewed`. Anchors that stay keep their latents, new ones have zeros.
+        """Follows the student; arguments as for `Slots.follow`. Anchors keep their latents, new ones have zeros.
 
         Voxels grow with the distance between splats: what few are left would pay for a deep octree otherwise.
         """
@@ -63,7 +63,9 @@ class JointAnchors:
     def arrange(self, draft: Draft) -> AnchorDraft:
         """The splats of `draft`, which are the student's, in their slots, with networks and latents as they are."""
         if self.slots is None:
-            self.slots = Slots.of(anchored(draft, self.parts.slots, self.parts.coarser))
+            means = np.empty_like(draft.splats.means)
+            means[draft.layout.order] = draft.splats.means
+            self.slots = Slots.over(coarsened(draft.grid, self.parts.coarser), self.parts.slots, means)
         bare = self._bare(draft)
         return bare if self.model is None else exported(bare, self.model)
 

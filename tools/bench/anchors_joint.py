@@ -31,7 +31,7 @@ from gscompress.train.rounding import Rounder
 from gscompress.train.targets import renders
 from scenes import cameras_of, load_scene
 
-LAMBDAS = (4e-5, 1.5e-5, 5e-6)
+LAMBDAS = (4e-5, 1.5e-5)
 PLAIN = "splats by themselves"
 VARIANTS: dict[str, Parts] = {
     "slots alone": Parts(slots=2, coarser=0, hidden=0),

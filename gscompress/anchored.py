@@ -19,6 +19,7 @@ from .errors import InputError
 from .model.anchors import AnchorNetworks, IntegerNetwork
 from .model.canonical import CanonicalSplats
 from .model.voxels import MAX_DEPTH, Grid, Layout
+from .scene import Scene
 
 BLOCK_CHILDREN = 65_536
 GROUPS = (
@@ -88,6 +89,25 @@ class AnchorDraft:
     anchors: Anchors
     networks: AnchorNetworks
     cell_shift: tuple[int, int] = (3, 15)
+
+    @property
+    def layout(self) -> Layout:
+        """Of the children."""
+        return self.children.layout
+
+    @property
+    def basis(self) -> np.ndarray:
+        """Of the children's harmonics."""
+        return self.children.basis
+
+    @property
+    def classes(self) -> np.ndarray:
+        """Of the children's precision."""
+        return self.children.classes
+
+    def retrained(self, scene: Scene) -> AnchorDraft:
+        """As `Draft.retrained`, with the same anchors."""
+        return replace(self, children=self.children.retrained(scene))
 
     def run(self, predictor: np.ndarray, components: int, inputs: bool = False) -> AnchorRun:
         """Codes everything.
@@ -204,6 +224,12 @@ def in_anchors(
     )  # fmt: skip
 
 
+def coarsened(grid: Grid, levels: int) -> Grid:
+    """`grid` with so many levels less, but one at the least."""
+    levels = min(levels, grid.depth - 1)
+    return Grid(grid.origin, grid.voxel * 2**levels, grid.depth - levels)
+
+
 def anchored(draft: Draft, slots: int, coarser: int = 1, cell_shift: tuple[int, int] = (3, 15)) -> AnchorDraft:
     """The splats of `draft` in anchors that predict nothing.
 
@@ -213,8 +239,8 @@ def anchored(draft: Draft, slots: int, coarser: int = 1, cell_shift: tuple[int, 
         coarser: levels by which the anchors' octree is less deep than the draft's.
         cell_shift: of the result.
     """
-    coarser = min(coarser, draft.grid.depth - 1)
-    grid = Grid(draft.grid.origin, draft.grid.voxel * 2**coarser, draft.grid.depth - coarser)
+    grid = coarsened(draft.grid, coarser)
+    coarser = draft.grid.depth - grid.depth
     finest = Grid(grid.origin, grid.voxel / 2 ** (MAX_DEPTH - grid.depth), MAX_DEPTH).morton(draft.splats.means)
     voxels = draft.codes >> np.uint64(3 * coarser)
     along = np.lexsort((finest, voxels))
@@ -226,7 +252,5 @@ def anchored(draft: Draft, slots: int, coarser: int = 1, cell_shift: tuple[int, 
     row = draft.layout.order[along]
     anchor[row], slot[row] = np.cumsum(place % slots == 0) - 1, place % slots
     codes = voxels[place % slots == 0]
-    none = np.zeros(0, np.uint16)
-    networks = AnchorNetworks(slots, none, none, None, IntegerNetwork(()), IntegerNetwork(()), IntegerNetwork(()))
     nothing = np.zeros((len(codes), 0), np.int32)
-    return in_anchors(draft, grid, codes, anchor, slot, networks, nothing, nothing, cell_shift)
+    return in_anchors(draft, grid, codes, anchor, slot, AnchorNetworks.absent(slots), nothing, nothing, cell_shift)

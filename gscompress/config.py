@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from .errors import InputError
 
 EFFORTS = ("fast", "normal", "max")
+ANCHORS = ("never", "smaller", "always")
 PSNR_RANGE = (10.0, 70.0)
 """Of targets, dB."""
 MOST_MINUTES = 1e5
@@ -56,6 +57,10 @@ class RefineOptions:
     target_psnr: float | None = field(default=None, metadata={"help": "PSNR in dB against the input's own renders"})
     iterations: int = field(default=2000, metadata={"help": "steps of training"})
     minutes: float | None = field(default=None, metadata={"help": "as many steps as fit, in place of --iterations; the whole takes about so long"})
+    anchors: str = field(
+        default="never",
+        metadata={"help": "splats as children of anchors, whose networks are trained along: never; where the file is the smaller for it; always"},
+    )
 
     def __post_init__(self) -> None:
         if self.target_size is not None and self.target_psnr is not None:
@@ -70,3 +75,5 @@ class RefineOptions:
             raise InputError(f"iterations: expected 1 or more, found {self.iterations}")
         if self.minutes is not None and not 0 < self.minutes <= MOST_MINUTES:
             raise InputError(f"minutes: expected more than 0, at most {MOST_MINUTES:g}, found {self.minutes:g}")
+        if self.anchors not in ANCHORS:
+            raise InputError(f"anchors: expected {', '.join(ANCHORS)}, found {self.anchors}")

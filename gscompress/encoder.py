@@ -171,10 +171,13 @@ class Encoder:
         measured = replace(m, weights=m.weights.select(rows), views_seen=m.views_seen[rows])
         return replace(self, scene=self.scene.select(rows), measured=measured, weights=self.weights.select(rows))
 
+    def draft(self, scene: Scene, slope: float) -> Draft:
+        """All Gaussians of `scene`, whose weights are this encoder's, at `slope`."""
+        return Draft.of(scene, np.arange(len(scene)), self.weights, slope)
+
     def code(self, scene: Scene, slope: float) -> tuple[Draft, np.ndarray, Run]:
-        """All Gaussians of `scene`, whose weights are this encoder's, at `slope`; with the predictor that was used."""
-        draft = Draft.of(scene, np.arange(len(scene)), self.weights, slope)
-        predictor = DEFAULT
+        """The `draft` coded, with the predictor that was used."""
+        draft, predictor = self.draft(scene, slope), DEFAULT
         if self.plan.fitted:
             predictor = fit_predictor(draft.run(predictor, draft.basis.shape[0]).normal)
         return draft, predictor, draft.run(predictor, draft.basis.shape[0])

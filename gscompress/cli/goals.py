@@ -12,7 +12,7 @@ from ..train.splatting_options import LEAST_MINUTES
 from .options import compress_options
 
 PRESETS = ("default", "3dgs")
-FIELDS = ("preset", "lambda_", "target_size", "target_psnr", "quality", "effort", "minutes", "iterations")
+FIELDS = ("preset", "lambda_", "target_size", "target_psnr", "quality", "effort", "minutes", "iterations", "anchors")
 """Flags that decide it."""
 EARLY = ("preset", "minutes", "iterations")
 """Those that plain 3DGS depends on."""
@@ -43,7 +43,7 @@ class Goal:
             InputError: a flag of the other preset, or a value out of range.
         """
         preset, minutes = asked.get("preset", PRESETS[0]), asked.get("minutes")
-        strangers = ("lambda_",) if preset == "3dgs" else ("quality", "effort")
+        strangers = ("lambda_", "anchors") if preset == "3dgs" else ("quality", "effort")
         for name in strangers:
             if name in asked:
                 other = "default" if preset == "3dgs" else "3dgs"
@@ -56,6 +56,8 @@ class Goal:
         values = {name: asked[name] for name in ("lambda_", "target_size", "target_psnr") if name in asked}
         if not values:
             values["lambda_"] = PHOTO_LAMBDA
+        if "anchors" in asked:
+            values["anchors"] = asked["anchors"]
         length: dict[str, Any] = {"iterations": max(1, round(iterations * RATE_SHARE / (1 - RATE_SHARE)))}
         if minutes is not None:
             length = {"minutes": minutes * RATE_SHARE}

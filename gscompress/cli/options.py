@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-from ..config import EFFORTS, CompressOptions, RefineOptions
+from ..config import ANCHORS, EFFORTS, CompressOptions, RefineOptions
 from .sizes import parse_size
 
 
@@ -33,6 +33,7 @@ def add_refine_options(parser: argparse.ArgumentParser) -> None:
     length = parser.add_mutually_exclusive_group()
     add(length, "--iterations", field="iterations", type=positive, metavar="N")
     add(length, "--minutes", field="minutes", type=_number, metavar="M")
+    add(parser, "--anchors", field="anchors", choices=ANCHORS)
 
 
 def refine_options(args: argparse.Namespace) -> RefineOptions:
@@ -61,6 +62,11 @@ def add_lambda(to: Any, default: float) -> None:
     """Adds --lambda, of `RefineOptions`, which is `default` if it is not given."""
     meaning = "price of a bit: minimises mean squared error + lambda * bits per splat of plain 3DGS"
     to.add_argument("--lambda", dest="lambda_", type=_number, metavar="L", help=f"{meaning} (default: {default:g})")
+
+
+def add_anchors(parser: argparse.ArgumentParser) -> None:
+    """Adds --anchors, of `RefineOptions`."""
+    _Adder(RefineOptions)(parser, "--anchors", field="anchors", choices=ANCHORS)
 
 
 def compress_options(args: argparse.Namespace) -> CompressOptions:

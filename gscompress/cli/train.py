@@ -20,7 +20,7 @@ from . import photographs as photographs_of
 from .arguments import add_file, add_json, add_output_flags, check_gsz, renamed
 from .goals import PHOTO_LAMBDA, PRESETS, Goal
 from .interrupts import interrupts
-from .options import add_compress_options, add_lambda
+from .options import add_anchors, add_compress_options, add_lambda
 from .output import Progress, Stopwatch, check_output, peak_memory_bytes, print_json, say_notes, time_left
 from .refine import rate_stage
 from .sizes import format_size
@@ -82,6 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )  # fmt: skip
     photographs_of.add_photograph_arguments(parser)
     add_lambda(add_compress_options(parser), PHOTO_LAMBDA)
+    add_anchors(parser)
     parser.add_argument("--resume", action="store_true", help="go on with an unfinished run, with its options; once plain 3DGS is done, with another aim if one is given")
     add_json(parser, JSON_KEYS)
     add_output_flags(parser)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .steps import compact
+from .voxels import cells
 
 LIMIT = 32767
 GUESS = 21
@@ -83,7 +83,7 @@ class ConditionGrid:
 
     def corners(self, codes: np.ndarray, depth: int, level: int) -> tuple[np.ndarray, np.ndarray]:
         """Rows of `entries` of the eight nodes around each voxel, and their weights, which add up to 2^24; int64 [N, 8] both."""
-        place = np.array([[compact(int(c) >> axis) for axis in range(3)] for c in codes], np.int64).reshape(-1, 3)
+        place = cells(codes)
         resolution, table = self.resolutions[level], self.table_sizes[level]
         p = ((2 * place + 1) * (resolution - 1) << 15) >> depth
         cell, fraction = p >> 16, p >> 8 & 255
@@ -120,3 +120,9 @@ class AnchorNetworks:
     hyper_prior: IntegerNetwork = IntegerNetwork()
     latent_prior: IntegerNetwork = IntegerNetwork()
     children: IntegerNetwork = IntegerNetwork()
+
+    @staticmethod
+    def absent(slots: int) -> AnchorNetworks:
+        """Anchors that predict nothing."""
+        none = np.zeros(0, np.uint16)
+        return AnchorNetworks(slots, none, none)

@@ -44,6 +44,19 @@ def spread(v: np.ndarray) -> np.ndarray:
     return v
 
 
+def cells(codes: np.ndarray) -> np.ndarray:
+    """int64 [N, 3]: what `Grid.morton` interleaved, of uint64 [N] codes."""
+    out = []
+    for axis in range(3):
+        v = codes >> np.uint64(axis) & np.uint64(0x1249249249249249)
+        for shift, mask in (
+            (2, 0x10C30C30C30C30C3), (4, 0x100F00F00F00F00F), (8, 0x1F0000FF0000FF), (16, 0x1F00000000FFFF), (32, 0x1FFFFF),
+        ):  # fmt: skip
+            v = (v | v >> np.uint64(shift)) & np.uint64(mask)
+        out.append(v.astype(np.int64))
+    return np.stack(out, axis=1)
+
+
 def fit_grid(means: np.ndarray) -> Grid:
     """The coarsest grid in which most splats have a voxel of their own; finer position bits are cheaper as offsets."""
     if len(means) == 0:

@@ -54,9 +54,13 @@ class BitModel:
         predictor: int16 [7, 10], that the coder used.
         counted: float64 [8], bits as the coder counts them, by group.
         tensors: the student's, at that time.
+        cell_shift: bits of a Morton code below a fine and a coarse cell.
     """
 
-    def __init__(self, draft: Draft, predictor: np.ndarray, counted: np.ndarray, tensors: Mapping[str, Tensor]):
+    def __init__(
+        self, draft: Draft, predictor: np.ndarray, counted: np.ndarray, tensors: Mapping[str, Tensor],
+        cell_shift: tuple[int, int] = (3, 15),
+    ):  # fmt: skip
         order = draft.layout.order
         device = tensors["means"].device
         rank = np.empty(len(order), np.int64)
@@ -65,7 +69,7 @@ class BitModel:
         def own(array: np.ndarray) -> Tensor:
             return torch.as_tensor(np.ascontiguousarray(array[rank]), device=device)
 
-        self.near = _neighbourhood(draft, order, own)
+        self.near = _neighbourhood(draft, order, own, cell_shift)
         self._geometry_octaves, color_octaves = own(draft.classes.astype(np.float32)).unbind(1)
         self._log2 = {name: log2 / 256 for name, log2 in LOG2_STEPS.items()}
         scale, opacity = (torch.exp2(self._log2[name] - self._geometry_octaves) for name in ("scale", "opacity"))
@@ -95,34 +99,51 @@ class BitModel:
         found = torch.autograd.grad(self.per_splat(tensors).sum(), [tensors[name] for name in names], allow_unused=True)
         return {name: gradient for name, gradient in zip(names, found, strict=True) if gradient is not None}
 
-    def _raw(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def values(self, tensors: Mapping[str, Tensor]) -> Tensor:
+        """[N, 7]: the scalars as the coder takes them."""
         scales = torch.sort(tensors["log_scales"] / LN2, dim=1, descending=True).values
         log2_opacity = torch.nn.functional.logsigmoid(tensors["opacity_logits"])[:, None] / LN2
-        color = tensors["sh_constant"][:, 0] @ self._axes
-        values = torch.cat([scales, log2_opacity, color], dim=1)
-        scalars = self._scalars(values)
-        out = {"scales": scalars[:, :3].sum(1), "opacity": scalars[:, 3], "color": scalars[:, 4:].sum(1)}
-        seen = 0.5 * torch.logaddexp2(2 * scales, 2 * self._log2_blur[:, None])
-        out["rotation"] = self._rotation(seen)
-        step = self._log2["position"] - self._geometry_octaves[:, None] + seen
-        out["offset"] = torch.log2(1 + torch.exp2((self._log2_voxel - step + 1).clamp(max=20))).sum(1)
+        return torch.cat([scales, log2_opacity, tensors["sh_constant"][:, 0] @ self._axes], dim=1)
+
+    def log2_place(self, values: Tensor) -> Tensor:
+        """[N, 3]: log2 of the steps of positions along each axis, world units."""
+        return self._log2["position"] - self._geometry_octaves[:, None] + self._seen(values)
+
+    def rest(self, values: Tensor) -> Tensor:
+        """[N, 7]: the scalars less what their neighbours tell; what a splat's own earlier scalars tell is left in."""
+        near, w = self.near, self._predictor
+        coarse = mean_of_others(values, near.coarse, near.counts[1], values)
+        fine = mean_of_others(values, near.fine, near.counts[0], coarse)
+        return values - (w[:, 0] * fine + w[:, 1] * coarse + w[:, 2] * values[near.before] + w[:, 9])
+
+    def rotation_and_harmonics(self, tensors: Mapping[str, Tensor], values: Tensor) -> dict[str, Tensor]:
+        """Bits, [N] each, of what no scalar's and no position's neighbours tell."""
+        out = {"rotation": self._rotation(self._seen(values))}
         if tensors["sh_rest"].numel():
             out["harmonics"] = self._harmonics(tensors["sh_rest"])
         return out
 
+    def _raw(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        values = self.values(tensors)
+        scalars = self._scalars(values)
+        out = {"scales": scalars[:, :3].sum(1), "opacity": scalars[:, 3], "color": scalars[:, 4:].sum(1)}
+        step = self.log2_place(values)
+        out["offset"] = torch.log2(1 + torch.exp2((self._log2_voxel - step + 1).clamp(max=20))).sum(1)
+        return out | self.rotation_and_harmonics(tensors, values)
+
+    def _seen(self, values: Tensor) -> Tensor:
+        """[N, 3]: log2 of the scales under the blur."""
+        return 0.5 * torch.logaddexp2(2 * values[:, :3], 2 * self._log2_blur[:, None])
+
     def _scalars(self, values: Tensor) -> Tensor:
         """[N, 7]: bits of the scalars, Laplacian about their prediction."""
-        near = self.near
-        coarse = mean_of_others(values, near.coarse, near.counts[1], values)
-        fine = mean_of_others(values, near.fine, near.counts[0], coarse)
-        before = values[near.before]
-        w = self._predictor
+        near, w, rest = self.near, self._predictor, self.rest(values)
         residuals: list[Tensor] = []
         for j in range(7):
-            prediction = w[j, 0] * fine[:, j] + w[j, 1] * coarse[:, j] + w[j, 2] * before[:, j] + w[j, 9]
+            residual = rest[:, j]
             for k in range(min(j, 6)):
-                prediction = prediction + w[j, 3 + k] * residuals[k]
-            residuals.append(values[:, j] - prediction)
+                residual = residual - w[j, 3 + k] * residuals[k]
+            residuals.append(residual)
         size = _size(torch.stack(residuals, 1) / self._steps)
         if self._spread is None:
             ones = torch.ones_like(size[:, :1])
@@ -156,10 +177,12 @@ def _size(steps: Tensor) -> Tensor:
     return (steps.square() + DEAD_ZONE**2).sqrt() - DEAD_ZONE
 
 
-def _neighbourhood(draft: Draft, order: np.ndarray, own: Callable[[np.ndarray], Tensor]) -> Neighbourhood:
+def _neighbourhood(
+    draft: Draft, order: np.ndarray, own: Callable[[np.ndarray], Tensor], cell_shift: tuple[int, int]
+) -> Neighbourhood:
     blocks = np.repeat(np.arange(len(draft.layout.block_layers)), [sum(layers) for layers in draft.layout.block_layers])
     cells = []
-    for shift in (3, 15):
+    for shift in cell_shift:
         _, cell = np.unique(np.stack([blocks.astype(np.uint64), draft.codes >> np.uint64(shift)], 1), axis=0, return_inverse=True)
         cells.append(cell.reshape(-1))
     before = order[np.maximum(np.arange(len(order)) - 1, 0)]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +23,12 @@ from ..encoder import Encoder
 from ..errors import GSCompressError
 from ..model.weights import PRUNE_BITS
 from ..scene import Scene
+from .anchors.bits import AnchorBits
+from .anchors.joint import JointAnchors
+from .anchors.parts import Parts
+from .anchors.slots import NEW
 from .bits import BitModel
+from .growing import Grower, Growth
 from .lattice import aligned
 from .masks import Masks
 from .shapes import ShapeOptions, ShapeQuantiser
@@ -50,6 +56,8 @@ class Schedule:
         codebooks_from: share of the iterations after which scales and rotations are rendered as sums of codewords, which are
             trained along with their rate; 1 for never. No file can hold them yet: tools/bench/results/residual_vq.md says why.
         shapes: of these codebooks.
+        anchors: what predicts the splats, trained along with them; None for a file without anchors.
+        growth: how many Gaussians are split.
     """
 
     iterations: int = 2000
@@ -65,6 +73,8 @@ class Schedule:
     rates: Rates = field(default_factory=Rates)
     codebooks_from: float = 1.0
     shapes: ShapeOptions = field(default_factory=ShapeOptions)
+    anchors: Parts | None = None
+    growth: Growth = field(default_factory=Growth)
 
 
 @dataclass(frozen=True)
@@ -98,6 +108,7 @@ class Distiller:
 
     Attributes:
         shapes: codebooks of the student's scales and rotations, None before `Schedule.codebooks_from`.
+        anchors: the student's, None without.
     """
 
     def __init__(self, encoder: Encoder, targets: Targets, slope: float, schedule: Schedule, device: str = "cpu"):
@@ -108,7 +119,11 @@ class Distiller:
         self.student = Student(start, schedule.rates, self.distance, device)
         self._masks = Masks(len(start), schedule.mask_rate, device) if schedule.mask_rate else None
         self.iteration = 0
-        self._bits: BitModel | None = None
+        self.anchors = JointAnchors(schedule.anchors, device) if schedule.anchors else None
+        self._grower = Grower(schedule.growth, len(start), device) if schedule.growth.share else None
+        if self._grower is not None and self._masks is not None:
+            raise ValueError("growth: expected none with masks, which know of no new Gaussians")
+        self._bits: BitModel | AnchorBits | None = None
         self._rate: dict[str, Tensor] = {}
         self._noise: dict[str, Tensor] = {}
         self._coder: Encoder | None = None
@@ -157,6 +172,9 @@ class Distiller:
         self._good = self._sound()
         if self._masks is not None:
             self._masks.load(self._masks.state())  # what a run that goes on from here knows
+        known = np.arange(len(self.student))  # the row that each Gaussian had before, or NEW
+        if self._grower is not None and 0 < share <= s.growth.until:
+            known = np.append(known, np.full(self._grower.grow(self.student), NEW))
         coder = self.encoder.of_student(self.student.scene())
         if 0 < share <= s.prune_until:
             ramp = s.first_share + (1 - s.first_share) * min(1.0, (self.iteration + self.review_every) / (s.prune_until * s.iterations))
@@ -168,9 +186,14 @@ class Distiller:
                 rows = np.flatnonzero(stays)
                 index = torch.as_tensor(rows, device=self.student.device)
                 self.student.keep(index)
+                known = known[rows]
+                if self._grower is not None:
+                    self._grower.keep(index)
                 if self._masks is not None:
                     self._masks.keep(index)
                 coder = coder.selected(rows)
+        if self.anchors is not None:
+            self.anchors.renew(known, self.student.tensors["means"].detach().cpu().numpy().astype(np.float64))
         self._coder = coder
         self._code()
 
@@ -178,8 +201,15 @@ class Distiller:
         """Has the student coded: what it costs, and from `noise_from` on what is left of it."""
         assert self._coder is not None
         scene = self._sound()
-        draft, predictor, run = self._coder.code(scene, self.slope)
-        self._bits = BitModel(draft, predictor, run.bits, self.student.tensors)
+        draft: Any
+        run: Any
+        if self.anchors is None:
+            draft, predictor, run = self._coder.code(scene, self.slope)
+            self._bits = BitModel(draft, predictor, run.bits, self.student.tensors)
+        else:
+            draft, predictor, run = self.anchors.code(self._coder, scene, self.slope)
+            share = self.iteration / self.schedule.iterations
+            self._bits = self.anchors.bits(draft, predictor, run, self.student.tensors, share)
         self._rate, self._noise = {}, {}
         if self.iteration >= self.schedule.noise_from * self.schedule.iterations:
             file = draft.file(run, draft.basis.shape[0], predictor, np.arange(len(scene)))
@@ -187,7 +217,7 @@ class Distiller:
             self._noise = {name: left[name] - own.detach() for name, own in self.student.tensors.items() if name != "sh_rest"}
         self._size_bytes = int(run.bits.sum() / 8)
         if self.iteration >= self.schedule.codebooks_from * self.schedule.iterations:
-            self._choose_codewords(draft)
+            self._choose_codewords(draft if isinstance(draft, Draft) else draft.children)
 
     def _choose_codewords(self, draft: Draft) -> None:
         """Starts the codebooks, or chooses codewords anew; `draft` tells what errors cost."""
@@ -226,10 +256,14 @@ class Distiller:
             seen |= self.shapes.seen(student.tensors)
         loss = self.views.error(seen, self.views.draw(), student.antialiased)
         loss.backward()
+        if self._grower is not None:
+            self._grower.watch(student)
         if self.iteration % s.rate_every == 0 or not self._rate:
             self._rate = self._bits.gradients(student.tensors)
             if self.shapes is not None:
                 self._rate |= self.shapes.gradients(student.tensors, self.slope * s.rate_every)
+            if self.anchors is not None:
+                self.anchors.step(s.decay ** (self.iteration / s.iterations))
         student.add_gradients(self._rate, self.slope)
         if masks is not None:
             masks.step(self._bits.counted, self.slope)
@@ -246,6 +280,7 @@ class Distiller:
         return {
             "iteration": self.iteration, "student": self.student.state(), "views": self.views.state(), "error": self._error,
             "masks": self._masks and self._masks.state(), "shapes": shapes,
+            "anchors": self.anchors and self.anchors.state(), "grower": self._grower and self._grower.state(),
         }  # fmt: skip
 
     def load(self, state: dict) -> None:
@@ -255,4 +290,8 @@ class Distiller:
         self.views.load(state["views"])
         if self._masks is not None:
             self._masks.load(state["masks"])
+        if self.anchors is not None:
+            self.anchors.load(state["anchors"])
+        if self._grower is not None:
+            self._grower.load(state["grower"])
         self._resumed_shapes = state.get("shapes")

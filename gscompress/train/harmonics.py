@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..anchored import AnchorDraft
 from ..draft import LOG2_STEPS, Draft
 from ..model.harmonics import BASIS_ONE
 
@@ -22,7 +23,7 @@ class HarmonicLattice:
         device: where the student is.
     """
 
-    def __init__(self, draft: Draft, rows: np.ndarray, device: str | torch.device):
+    def __init__(self, draft: Draft | AnchorDraft, rows: np.ndarray, device: str | torch.device):
         octaves = torch.tensor(draft.classes[rows, 1].astype(np.float32), device=device)
         self._step = torch.exp2(LOG2_STEPS["sh"] / 256 - octaves)[:, None]
         basis = draft.basis.astype(np.float64) / BASIS_ONE

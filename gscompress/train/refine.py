@@ -6,9 +6,10 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..bitstream.container import ANCHORS
 from ..cameras import Camera
 from ..config import PSNR_RANGE, CompressOptions, RefineOptions
 from ..draft import Encoded
@@ -17,6 +18,7 @@ from ..errors import InputError
 from ..rate import search
 from ..scene import Scene
 from ..version import VERSION
+from .anchors.parts import JOINT
 from .checkpoint import read_checkpoint, write_checkpoint
 from .devices import default_device
 from .distill import Distiller, Diverged, Schedule, State
@@ -59,6 +61,7 @@ class Refined:
         iterations: steps of training that were made.
         seconds: of the training.
         trained: False where the closed form was no larger at equal quality, and is what `data` holds.
+        anchors: whether the file is one of anchors.
         stopped: why training ended early, else None.
     """
 
@@ -71,6 +74,7 @@ class Refined:
     iterations: int
     seconds: float
     trained: bool
+    anchors: bool
     stopped: str | None
 
 
@@ -122,7 +126,7 @@ def refine_scene(
     if options.minutes is not None:
         deadline = start + TRAINING_SHARE * 60 * options.minutes - (state.get("seconds", 0.0) if state else 0.0)
         iterations = state.get("iterations", 1) if state else _affordable(encoder, targets, device, deadline)
-    schedule = Schedule(iterations=iterations)
+    schedule = Schedule(iterations=iterations, anchors=None if options.anchors == "never" else JOINT)
     trainer = Distiller(encoder, targets, slope, schedule, device)
     stamp = _stamp(encoder, targets, slope, schedule)
     if state is not None:
@@ -152,7 +156,7 @@ def refine_scene(
             raise
         student, stopped = failure.scene, str(failure)
     seconds = time.perf_counter() - start
-    rounder = Rounder(encoder.of_student(student), trainer.views, schedule.rates, trainer.distance)
+    rounder = _rounder(encoder.of_student(student), trainer, slope, options)
     about = {"encoder": f"gscompress {VERSION}", "splats_in": len(scene), "iterations": trainer.iteration}
     steps = round(ROUNDING_SHARE * trainer.iteration)
     landing = Landing(rounder, targets.judge, slope, options, about)
@@ -171,7 +175,7 @@ def refine_scene(
     assert file.psnr is not None
     return Refined(
         file.pack(about), len(scene), len(file.order), scene.sh_degree, slope * len(scene) / encoder.weights.samples, file.psnr,
-        trainer.iteration, seconds, trained, stopped,
+        trainer.iteration, seconds, trained, any(section.kind == ANCHORS for section in file.sections), stopped,
     )  # fmt: skip
 
 
@@ -189,6 +193,15 @@ def _reachable(encoder: Encoder, options: RefineOptions, targets: Targets) -> No
         search(encoder, CompressOptions(quality=None, target_psnr=options.target_psnr), {}, lambda share: None)
 
 
+def _rounder(student: Encoder, trainer: Distiller, slope: float, options: RefineOptions) -> Rounder:
+    """What rounds the student, into anchors if they were asked for, or if that is the smaller."""
+    plain = Rounder(student, trainer.views, trainer.schedule.rates, trainer.distance)
+    if trainer.anchors is None:
+        return plain
+    anchors = replace(plain, arrange=trainer.anchors.settled)
+    return anchors if options.anchors == "always" or anchors.size(slope) < plain.size(slope) else plain
+
+
 def _smaller(
     encoder: Encoder, targets: Targets, file: Encoded | None, options: RefineOptions, about: dict
 ) -> tuple[Encoded, bool]:
@@ -204,6 +217,8 @@ def _smaller(
         aims = CompressOptions(quality=None, target_size=options.target_size, target_psnr=options.target_psnr)
         return targets.judge(search(encoder, aims, about, lambda share: None)), False
     assert file.psnr is not None
+    if options.anchors == "always":
+        return file, True
     if targets.photographs and file.psnr >= targets.psnr_of(encoder.scene):  # no closed form looks better than the scene itself
         return file, True
     by_size = options.target_size is not None or targets.photographs

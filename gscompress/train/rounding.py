@@ -6,14 +6,18 @@ rounded group by group instead, in the order in which they are coded, and those 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
-from ..draft import Encoded
+from ..anchored import AnchorDraft
+from ..draft import Draft, Encoded
 from ..encoder import Encoder
 from ..scene import Scene
+from .anchors.fit import coded
 from .harmonics import HarmonicLattice
 from .student import GROUPS, Rates, Student
 from .views import Views
@@ -36,6 +40,7 @@ class Rounder:
         rates: learning rates at the start.
         decay: those at the end over those.
         distance: see `Student`.
+        arrange: puts the splats in anchors; None for a file without.
     """
 
     encoder: Encoder
@@ -43,16 +48,17 @@ class Rounder:
     rates: Rates
     distance: float
     decay: float = 0.05
+    arrange: Callable[[Draft], AnchorDraft] | None = None
 
     def size(self, slope: float) -> int:
         """Bytes of the file before anything has made up for the rounding: within a percent of those after, mostly."""
-        draft, predictor, run = self.encoder.code(self.encoder.scene, slope)
+        draft, predictor, run = self._code(slope)
         return len(draft.file(run, draft.basis.shape[0], predictor, np.arange(len(self.encoder.scene))).pack({}))
 
     def file(self, slope: float, iterations: int) -> Encoded:
         """The file at `slope`."""
         scene = self.encoder.scene
-        draft, predictor, run = self.encoder.code(scene, slope)
+        draft, predictor, run = self._code(slope)
         order, components = draft.layout.order, draft.basis.shape[0]
         wanted = scene.select(order)
         file = draft.file(run, components, predictor, np.arange(len(scene)))
@@ -70,6 +76,14 @@ class Rounder:
             draft = draft.retrained(wanted)
             file = draft.file(draft.run(predictor, components), components, predictor, np.arange(len(scene)))
         return file
+
+    def _code(self, slope: float) -> tuple[Any, np.ndarray, Any]:
+        """Draft, predictor and run; drafts with anchors and without have the same methods, and runs of their own kind."""
+        if self.arrange is None:
+            return self.encoder.code(self.encoder.scene, slope)
+        draft = self.arrange(self.encoder.draft(self.encoder.scene, slope))
+        run, predictor = coded(draft)
+        return draft, predictor, run
 
     def _student(self, decoded: Scene, wanted: Scene, free: tuple[str, ...]) -> Student:
         """The decoded scene, but with the values of `wanted` in what is free."""

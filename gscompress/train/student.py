@@ -103,6 +103,17 @@ class Student:
             }
             group["params"][0] = self.tensors[group["name"]] = new
 
+    def append(self, born: Mapping[str, Tensor]) -> None:
+        """Adds Gaussians, by group, of which Adam knows nothing yet."""
+        for group in self._optimizer.param_groups:
+            old, more = group["params"][0], born[group["name"]]
+            state = self._optimizer.state.pop(old, {})
+            new = torch.cat([old.detach(), more]).requires_grad_()
+            self._optimizer.state[new] = {
+                key: torch.cat([value, torch.zeros_like(more)]) if key.startswith("exp_avg") else value for key, value in state.items()
+            }
+            group["params"][0] = self.tensors[group["name"]] = new
+
     def state(self) -> dict:
         """What `load` takes: copies of the tensors and of what the optimiser knows."""
         return {"tensors": {k: t.detach().cpu().clone() for k, t in self.tensors.items()}, "adam": deepcopy(self._optimizer.state_dict())}

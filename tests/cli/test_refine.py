@@ -89,6 +89,14 @@ def test_a_checkpoint_of_another_version(scene: Path, run: Run, monkeypatch: pyt
     assert state.exists()
 
 
+def test_anchors(scene: Path, run: Run):
+    done = run("refine", scene, "--iterations", 10, "--anchors", "always", "--json")
+    assert done.code == 0
+    assert json.loads(done.out)["anchors"] is True
+    assert json.loads(run("info", scene.with_suffix(".gsz"), "--json").out)["anchors"] > 0
+    assert run("refine", scene, "--overwrite", "--anchors", "some").code == 2
+
+
 def test_words(scene: Path, run: Run):
     done = run("refine", scene, "--lambda", "5e-5", "--iterations", 20)
     assert done.code == 0

@@ -183,6 +183,12 @@ def test_rate_and_distortion(run, data, tmp_path, monkeypatch):
     assert sorted(p.name for p in tmp_path.iterdir() if p.name[0] == "c") == ["c.csv", "c.gsz"]
 
 
+def test_anchors_from_points(run, data, tmp_path):
+    outcome = run("train", data, "--iterations", 30, "--anchors", "always", "-o", tmp_path / "a.gsz")
+    assert outcome.code == 0, outcome.err
+    assert run("info", tmp_path / "a.gsz", "--json").json["anchors"] > 0
+
+
 def test_minutes(run, data, tmp_path):
     outcome = run("train", data, "-o", tmp_path / "a.gsz", "--minutes", 0.05, "--json")
     assert outcome.code == 0, outcome.err
@@ -202,6 +208,7 @@ def test_what_is_refused(run, data, tmp_path, monkeypatch):
     run("train", data, *out, "--minutes", "inf").failed_in_one_line("--minutes", "found inf")
     run("train", data, *out, "-q", 50).failed_in_one_line("--quality", "--preset 3dgs")
     run("train", data, *out, "--preset", "3dgs", "--lambda", "1e-5").failed_in_one_line("--lambda", "--preset default")
+    run("train", data, *out, "--preset", "3dgs", "--anchors", "always").failed_in_one_line("--anchors", "--preset default")
     run("train", data, *out, "--images", "images_8").failed_in_one_line("images_8")
     assert run("train", data, *out, "--iterations", 5, "--minutes", 1).code == 2
     assert run("train", data, *out, "--preset", "other").code == 2

@@ -15,6 +15,8 @@ from .parts import Parts
 
 EXACT_FROM = 0.5
 """Share of the iterations after which the forward pass rounds as the integers do."""
+LATENTS_FASTER = 10
+"""Times the networks' learning rate."""
 
 
 def fit(
@@ -30,33 +32,57 @@ def fit(
     """
     if not parts.hidden:
         return draft, {}
+    run, predictor = coded(draft, inputs=True)
     torch.manual_seed(0)
-    components = draft.children.basis.shape[0]
-    predictor = fit_predictor(draft.run(DEFAULT, components).normal)
-    model = AnchorModel(draft, draft.run(predictor, components, inputs=True), predictor, parts)
+    model = AnchorModel(parts, len(draft.anchors.codes))
+    model.describe(draft, run, predictor)
+    model.start(predictor)
+    bits = train(model, adam_of(model), parts.iterations, progress=progress)
+    return exported(draft, model), bits
+
+
+def adam_of(model: AnchorModel) -> torch.optim.Adam:
+    """The optimiser: latents in a group of their own, the second."""
     quick = [model.hyper, model.latent]
     slow = [p for p in model.parameters() if all(p is not q for q in quick)]
-    adam = torch.optim.Adam([{"params": slow, "lr": parts.rate}, {"params": quick, "lr": 10 * parts.rate}], betas=(0.9, 0.99))
-    bits: dict[str, float] = {}
-    for step in range(parts.iterations):
-        share = step / parts.iterations
-        for group, base in zip(adam.param_groups, (parts.rate, 10 * parts.rate), strict=True):
+    rate = model.parts.rate
+    return torch.optim.Adam([{"params": slow, "lr": rate}, {"params": quick, "lr": LATENTS_FASTER * rate}], betas=(0.9, 0.99))
+
+
+def train(
+    model: AnchorModel, adam: torch.optim.Adam, steps: int, exact_from: float = EXACT_FROM,
+    progress: Callable[[float, dict[str, float]], None] = lambda share, bits: None,
+) -> dict[str, float]:  # fmt: skip
+    """Steps for the bits of the splats that the model was told of, and the bits by group in the end.
+
+    Args:
+        adam: of `adam_of`.
+        exact_from: share of the steps after which the forward pass rounds as the integers do, if the parts say so at all.
+        progress: called with the share done and the bits by group.
+    """
+    parts = model.parts
+    for step in range(steps):
+        share = step / steps
+        for group, base in zip(adam.param_groups, (parts.rate, LATENTS_FASTER * parts.rate), strict=True):
             group["lr"] = base * min(1.0, 20 * share + 0.05) * (1 - share) + 1e-5
-        found = model.bits(parts.integer and share >= EXACT_FROM)
-        total = torch.stack(list(found.values())).sum()
+        found = model.bits(parts.integer and share >= exact_from)
         adam.zero_grad(set_to_none=True)
-        (total / len(draft.children.codes)).backward()
+        (torch.stack(list(found.values())).sum() / len(model.splats.anchor)).backward()
         adam.step()
-        bits = {name: float(value.detach()) for name, value in found.items()}
-        progress((step + 1) / parts.iterations, bits)
+        progress((step + 1) / steps, {name: float(value.detach()) for name, value in found.items()})
+    adam.zero_grad(set_to_none=True)
     with torch.no_grad():
-        bits = {name: float(value) for name, value in model.bits(parts.integer).items()}
+        return {name: float(value) for name, value in model.bits(parts.integer).items()}
+
+
+def exported(draft: AnchorDraft, model: AnchorModel) -> AnchorDraft:
+    """`draft` with the model's networks and latents."""
     networks, hyper, latent = model.export()
-    return replace(draft, networks=networks, anchors=replace(draft.anchors, hyper=hyper, latent=latent)), bits
+    return replace(draft, networks=networks, anchors=replace(draft.anchors, hyper=hyper, latent=latent))
 
 
-def coded(draft: AnchorDraft) -> tuple[AnchorRun, np.ndarray]:
-    """The coder's own count, with the predictor that suits the draft."""
+def coded(draft: AnchorDraft, inputs: bool = False) -> tuple[AnchorRun, np.ndarray]:
+    """The coder's own count, with the predictor that suits the draft; `inputs` as for `AnchorDraft.run`."""
     components = draft.children.basis.shape[0]
     predictor = fit_predictor(draft.run(DEFAULT, components).normal)
-    return draft.run(predictor, components), predictor
+    return draft.run(predictor, components, inputs), predictor

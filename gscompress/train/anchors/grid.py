@@ -13,7 +13,7 @@ from .integer import ONE, straight
 
 
 class SignGrid(nn.Module):
-    """`ConditionGrid` in training, for anchors that do not move.
+    """`ConditionGrid` in training, for anchors that do not move until `describe` names others.
 
     Args:
         codes: uint64 [A], Morton codes of the anchors' voxels.
@@ -31,9 +31,16 @@ class SignGrid(nn.Module):
         self.resolutions, self.tables, self.features = tuple(resolutions), tuple(_table(r, table) for r in resolutions), features
         sizes = [min(r**3, t) for r, t in zip(self.resolutions, self.tables, strict=True)]
         self.values = nn.ParameterList(0.1 * torch.randn(size, features) for size in sizes)
+        self.register_buffer("rows", torch.zeros(0), persistent=False)
+        self.register_buffer("weights", torch.zeros(0), persistent=False)
+        self.describe(codes, depth)
+
+    def describe(self, codes: np.ndarray, depth: int) -> None:
+        """Other anchors; the values at the nodes stay."""
         rows, weights = zip(*(_corners(codes, depth, r, t) for r, t in zip(self.resolutions, self.tables, strict=True)), strict=True)
-        self.register_buffer("rows", torch.as_tensor(np.stack(rows, 1)))
-        self.register_buffer("weights", torch.as_tensor(np.stack(weights, 1)).float())
+        device = self.values[0].device
+        self.rows = torch.as_tensor(np.stack(rows, 1), device=device)
+        self.weights = torch.as_tensor(np.stack(weights, 1), dtype=torch.float32, device=device)
 
     @property
     def width(self) -> int:
@@ -51,7 +58,7 @@ class SignGrid(nn.Module):
 
     def export(self) -> ConditionGrid:
         """As it goes into the file."""
-        entries = tuple(np.where(v.detach().numpy() > 0, 1, -1).astype(np.int8) for v in self.values)
+        entries = tuple(np.where(v.detach().cpu().numpy() > 0, 1, -1).astype(np.int8) for v in self.values)
         return ConditionGrid(self.resolutions, self.tables, self.features, entries)
 
 

@@ -101,6 +101,6 @@ class Mlp(nn.Module):
         out = []
         for layer in self.layers:
             assert isinstance(layer, IntegerLinear)
-            weight, bias, shift = (t.numpy() for t in layer.integers())
+            weight, bias, shift = (t.cpu().numpy() for t in layer.integers())
             out.append(IntegerLayer(weight.astype(np.int8), bias.astype(np.int32), shift.astype(np.uint8)))
         return IntegerNetwork(tuple(out))

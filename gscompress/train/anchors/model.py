@@ -16,14 +16,17 @@ from ...draft import BLUR_SIGMA, LOG2_STEPS
 from ...draft import ONE as FIXED_ONE
 from ...model.anchors import GUESS, NEAR, AnchorNetworks, IntegerNetwork
 from ...model.prediction import ONE as PREDICTOR_ONE
+from ...model.voxels import cells
 from .grid import SignGrid
-from .integer import ONE, Mlp, straight
+from .integer import ONE, IntegerLinear, Mlp, straight
 from .parts import Parts
 from .rates import laplace_bits, presence_bits
 
 SCALARS, AXES = 7, 3
 START_BITS = 1.0
 """Of a latent at the start: its expected size, in octaves below its step."""
+LEAST_SPREAD = 0.05
+"""Of an input about its mean, for what its weights start with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +55,7 @@ class Children:
     presence: Tensor
 
     @staticmethod
-    def of(draft: AnchorDraft, run: AnchorRun, mixing: np.ndarray) -> Children:
+    def of(draft: AnchorDraft, run: AnchorRun, mixing: np.ndarray, device: torch.device | str = "cpu") -> Children:
         """From what the coder gets, and what it expected; `mixing` [7, 7] is how residuals predict later ones."""
         assert run.expected is not None
         d, presence = draft.children, draft.anchors.presence
@@ -66,108 +69,123 @@ class Children:
         seen = 0.5 * np.logaddexp2(2 * d.splats.values[:, :3], 2 * np.log2(BLUR_SIGMA * d.blur.at(d.splats.means))[:, None])
         log2_place = octaves["position"] - geometry + seen
         axes = d.splats.axes / np.exp2(log2_place)[:, :, None]
-        codes = draft.anchors.codes[anchor]
-        voxels = np.stack([[_compact(int(c) >> axis) for axis in range(3)] for c in codes]) if len(codes) else np.zeros((0, 3))
-        centre = np.array(d.grid.origin) + (voxels + 0.5) * d.grid.voxel
+        centre = np.array(d.grid.origin) + (cells(draft.anchors.codes[anchor]) + 0.5) * d.grid.voxel
         place = np.einsum("nik,nk->ni", axes, d.splats.means - centre)
 
         def tensor(array: np.ndarray) -> Tensor:
-            return torch.as_tensor(np.ascontiguousarray(array, np.float32))
+            return torch.as_tensor(np.ascontiguousarray(array, np.float32), device=device)
 
         return Children(
-            torch.as_tensor(anchor), torch.as_tensor(slot), tensor(rest), tensor(np.log2(spread + 1) - np.log2(FIXED_ONE)),
+            torch.as_tensor(anchor, device=device), torch.as_tensor(slot, device=device), tensor(rest), tensor(np.log2(spread + 1) - np.log2(FIXED_ONE)),
             tensor(np.exp2(np.hstack(log2_steps))),
             tensor(axes * d.grid.voxel), tensor(place), tensor(np.log2(d.grid.voxel) - log2_place), tensor(presence),
         )  # fmt: skip
 
 
 class AnchorModel(nn.Module):
-    """Trains what `AnchorNetworks` holds, and the latents.
+    """Trains what `AnchorNetworks` holds, and the latents. `describe` and then `start` or `load_state_dict` come before all else.
 
     Args:
-        draft: anchors and children.
-        run: of the draft, with its inputs.
-        predictor: what it was coded with.
         parts: what there is.
+        anchors: how many.
     """
 
     near: Tensor
+    splats: Children
 
-    def __init__(self, draft: AnchorDraft, run: AnchorRun, predictor: np.ndarray, parts: Parts):
+    def __init__(self, parts: Parts, anchors: int):
         super().__init__()
-        assert run.inputs is not None
-        near = torch.as_tensor(run.inputs[:, -NEAR:].astype(np.float32) / ONE)
-        mixing = np.zeros((SCALARS, SCALARS))
-        mixing[:, : SCALARS - 1] = predictor[:, 3:9] / PREDICTOR_ONE
-        self.parts, self.splats = parts, Children.of(draft, run, np.tril(mixing, -1))
-        self.register_buffer("near", near)
-        anchors = len(draft.anchors.codes)
+        self.parts = parts
+        self.register_buffer("near", torch.zeros(anchors, NEAR), persistent=False)
         self.grid = None
         if parts.resolutions:
-            self.grid = SignGrid(draft.anchors.codes, draft.children.grid.depth, parts.resolutions, parts.table, parts.features)
+            self.grid = SignGrid(np.zeros(0, np.uint64), 1, parts.resolutions, parts.table, parts.features)
         width = self.grid.width if self.grid else 0
         self.hyper = nn.Parameter(torch.zeros(anchors, parts.hyper))
         self.latent = nn.Parameter(0.5 * parts.latent_step * torch.randn(anchors, parts.latent))
         self.hyper_prior = Mlp([width, parts.hidden, 2 * parts.hyper]) if parts.hyper and width else None
         known = width + parts.hyper
         self.latent_prior = Mlp([known, parts.hidden, 2 * parts.latent]) if parts.latent and known else None
-        centre, spread = torch.cat([torch.zeros(known + parts.latent), near.mean(0)]), torch.cat([torch.ones(known + parts.latent), near.std(0, unbiased=False)])
-        self.guess = Mlp([known + parts.latent + NEAR, parts.hidden, parts.slots * GUESS], centre, spread)
+        self.guess = Mlp([known + parts.latent + NEAR, parts.hidden, parts.slots * GUESS])
         self.free = nn.ParameterDict({
-            "hyper": torch.zeros(2 * parts.hyper), "latent": torch.zeros(2 * parts.latent), "mixing": torch.as_tensor(mixing, dtype=torch.float32),
+            "hyper": torch.zeros(2 * parts.hyper), "latent": torch.zeros(2 * parts.latent), "mixing": torch.zeros(SCALARS, SCALARS),
         })  # fmt: skip
-        with torch.no_grad():
-            self._start()
 
-    def _start(self) -> None:
-        """Nothing beyond what the neighbourhood tells but how many children there are."""
-        c = self.splats
-        bias = torch.zeros(self.parts.slots, GUESS)
-        bias[:, 0] = torch.logit(c.presence.mean(0).clamp(0.01, 0.99))
-        last = self.guess.layers[-1]
-        last.bias.copy_(bias.flatten())  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
+    def describe(self, draft: AnchorDraft, run: AnchorRun, predictor: np.ndarray) -> None:
+        """What is given by now: anchors and children, the coder's run of them with its inputs, and the predictor of that run."""
+        assert run.inputs is not None
+        device = self.hyper.device
+        self.splats = Children.of(draft, run, _mixing(predictor), device)
+        self.near = torch.as_tensor(run.inputs[:, -NEAR:].astype(np.float32) / ONE, device=device)
+        if self.grid:
+            self.grid.describe(draft.anchors.codes, draft.children.grid.depth)
+
+    @torch.no_grad()
+    def start(self, predictor: np.ndarray) -> None:
+        """Networks that know nothing beyond what the neighbourhood tells but how many children there are."""
+        self.free["mixing"].copy_(torch.as_tensor(_mixing(predictor)))
+        first, last = self.guess.layers[0], self.guess.layers[-1]
+        assert isinstance(first, IntegerLinear)
+        assert isinstance(last, IntegerLinear)
+        if self.parts.near:
+            first.centre[-NEAR:] = self.near.mean(0)
+            first.weight[:, -NEAR:] /= self.near.std(0, unbiased=False).clamp(min=LEAST_SPREAD)
+        else:  # and they stay so, for `detail` gives them zeros
+            first.weight[:, -NEAR:] = 0
+        last.bias.view(self.parts.slots, GUESS)[:, 0] = torch.logit(self.splats.presence.mean(0).clamp(0.01, 0.99))
 
     def bits(self, exact: bool) -> dict[str, Tensor]:
         """Bits by group, each a sum; `exact` rounds as the integers do."""
-        p, c, out = self.parts, self.splats, {}
-        anchors = torch.arange(len(self.near))
+        anchors, children = self.detail(exact, self.splats)
+        return {name: bits.sum() for name, bits in (anchors | children).items()}
+
+    def detail(self, exact: bool, c: Children) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Bits by group: [A] of each anchor, and [N] of each child.
+
+        Args:
+            exact: round as the integers do.
+            c: `splats`, or the same children with other values.
+        """
+        p, out = self.parts, {}
+        anchors = torch.arange(len(self.near), device=self.near.device)
         seen = self.grid(anchors) if self.grid else self.near[:, :0]
         out["hyper"], hyper = self._vector(self.hyper, p.hyper_step, self.hyper_prior, self.free["hyper"], seen, exact)
         seen = torch.cat([seen, hyper], 1)
         out["latent"], latent = self._vector(self.latent, p.latent_step, self.latent_prior, self.free["latent"], seen, exact)
-        guess = self.guess(torch.cat([seen, latent, self.near], 1), exact).view(-1, p.slots, GUESS)
-        asked = (c.presence.cumsum(1) - c.presence > 0) | (torch.arange(p.slots) + 1 < p.slots)  # an anchor has a child
-        out["mask"] = (presence_bits(guess[:, :, 0], c.presence) * asked).sum()
+        near = self.near if p.near else torch.zeros_like(self.near)
+        guess = self.guess(torch.cat([seen, latent, near], 1), exact).view(-1, p.slots, GUESS)
+        last = torch.arange(p.slots, device=anchors.device) + 1 == p.slots
+        asked = (c.presence.cumsum(1) - c.presence > 0) | ~last  # an anchor has a child
+        out["mask"] = (presence_bits(guess[:, :, 0], c.presence) * asked).sum(1)
         own = guess[c.anchor, c.slot]
         place = c.place - torch.einsum("nik,nk->ni", c.local, own[:, 1:4])
-        out["position"] = laplace_bits(place, own[:, 11:14] + c.levels - 2, torch.ones(())).sum()
+        position = laplace_bits(place, own[:, 11:14] + c.levels - 2, torch.ones((), device=place.device)).sum(1)
         rest, mixing = c.rest - own[:, 4:11], torch.tril(self.free["mixing"], -1)
         residuals: list[Tensor] = []
         for j in range(SCALARS):
             done = torch.stack(residuals, 1) @ mixing[j, :j] if residuals else 0.0
             residuals.append(rest[:, j] - done)
-        scalars = laplace_bits(torch.stack(residuals, 1), own[:, 14:] + c.spreads, c.steps).sum(0)
-        out["scale"], out["opacity"], out["color"] = scalars[:3].sum(), scalars[3], scalars[4:].sum()
-        return out
+        scalars = laplace_bits(torch.stack(residuals, 1), own[:, 14:] + c.spreads, c.steps)
+        return out, {"position": position, "scale": scalars[:, :3].sum(1), "opacity": scalars[:, 3], "color": scalars[:, 4:].sum(1)}
 
     def _vector(
         self, values: Tensor, step: float, prior: Mlp | None, free: Tensor, seen: Tensor, exact: bool
     ) -> tuple[Tensor, Tensor]:
-        """Bits of a latent vector, and its rounded values."""
+        """Bits of a latent vector, [A], and its rounded values."""
         if not values.shape[1]:
-            return torch.zeros(()), values
+            return values.sum(1), values
         rounded = straight(values, torch.round(values / step) * step)
         told = prior(seen, exact) if prior is not None else free.expand(len(values), -1)
         mean, size = told.chunk(2, dim=1)
         expected = straight(mean, torch.floor(mean / step + 0.5) * step) if prior is not None else torch.zeros_like(mean)
-        return laplace_bits(rounded - expected, size - START_BITS + np.log2(step), torch.tensor(step)).sum(), rounded
+        return laplace_bits(rounded - expected, size - START_BITS + np.log2(step), torch.tensor(step, device=mean.device)).sum(1), rounded
 
     def export(self) -> tuple[AnchorNetworks, np.ndarray, np.ndarray]:
         """Networks, hyper-latents int32 [A, H] and latents int32 [A, L]."""
         p = self.parts
 
         def symbols(values: Tensor, step: float) -> np.ndarray:
-            return torch.round(values.detach() / step).numpy().astype(np.int32)
+            return torch.round(values.detach() / step).cpu().numpy().astype(np.int32)
 
         def shifted(prior: Mlp | None, step: float) -> IntegerNetwork:
             if prior is None:
@@ -188,8 +206,8 @@ class AnchorModel(nn.Module):
         return networks, symbols(self.hyper, p.hyper_step), symbols(self.latent, p.latent_step)
 
 
-def _compact(code: int) -> int:
-    out = 0
-    for bit in range(21):
-        out |= (code >> 3 * bit & 1) << bit
-    return out
+def _mixing(predictor: np.ndarray) -> np.ndarray:
+    """[7, 7]: how residuals predict later ones."""
+    mixing = np.zeros((SCALARS, SCALARS))
+    mixing[:, : SCALARS - 1] = predictor[:, 3:9] / PREDICTOR_ONE
+    return np.tril(mixing, -1)

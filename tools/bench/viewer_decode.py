@@ -5,7 +5,8 @@
 
 Every file is decoded in turns: natively on one and on two threads, in node on one, and in headless Chromium with a worker for each
 core. `cpu` is the time of the processor, which other work on the machine hardly touches. `first_ms` is from when a tenth of the
-bytes has come to the first splats.
+bytes has come to the first splats. `page` is the built page, drawing all the while: until everything is decoded and uploaded, and from
+the first byte of a server that gives a tenth and no more to the first picture.
 """
 
 from __future__ import annotations
@@ -53,9 +54,11 @@ def measure(path: Path, repeats: int) -> dict[str, Any]:
         rounds["native_2"].append(native(data, 2))
         rounds["node"] += node("decode_times.mjs", "2", paths=[str(path)])["times"][1:]
         rounds["chromium"] += node("decoding/decoding.mjs", "times", "2", paths=[str(path)])["times"][1:]
+    page = json.loads(subprocess.run(["node", "bench/decode.mjs", "dist", str(path), str(repeats)], capture_output=True, text=True, cwd=VIEWER, check=True).stdout)
     out: dict[str, Any] = {"file": path.name, "bytes": len(data), "splats": len(scene), "sh_degree": scene.sh_degree}
     for name, times in rounds.items():
         out[name] = {f"{key}_ms": median(times, key) for key in ("whole", "cpu", "first") if key in times[0]}
+    out["page"] = {f"{key}_ms": statistics.median(page[f"{key}_ms"]) for key in ("decoded", "first_picture")}
     return out
 
 

@@ -28,7 +28,7 @@ CONTENT = bytes(range(256)) * 5
 @pytest.fixture
 def server() -> Iterator[PageServer]:
     made = PageServer({"": Resource("text/html", lambda: b"<p>page</p>"), "a.gsz": Resource("application/octet-stream", lambda: CONTENT)})
-    threading.Thread(target=made.serve_forever, daemon=True).start()
+    threading.Thread(target=made.serve_forever, args=(0.02,), daemon=True).start()
     yield made
     made.shutdown()
     made.server_close()
@@ -178,7 +178,7 @@ needs_site = pytest.mark.skipif(not any((place / "index.html").is_file() for pla
 @needs_site
 def test_the_command_serves_the_scene_and_its_original(files):
     command = [sys.executable, "-m", "gscompress", "view", str(files / "scene.gsz"), "--no-browser", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process, contextlib.ExitStack() as end:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=files) as process, contextlib.ExitStack() as end:
         end.callback(process.kill)
         assert process.stdout
         facts = json.loads(process.stdout.readline())
@@ -212,7 +212,7 @@ def test_the_command_serves_the_scene_and_its_original(files):
 
 @pytest.mark.parametrize(("name", "said"), [("bad.gsz", "bad.gsz: header"), ("nothing.gsz", "cannot be read")])
 def test_what_is_no_scene_is_refused_before_serving(files, name, said):
-    made = subprocess.run([sys.executable, "-m", "gscompress", "view", str(files / name), "--no-browser"], capture_output=True, text=True, timeout=60)
+    made = subprocess.run([sys.executable, "-m", "gscompress", "view", str(files / name), "--no-browser"], capture_output=True, text=True, timeout=60, cwd=files)
     assert (made.returncode, made.stdout) == (2, "")
     assert said in made.stderr
 
@@ -223,7 +223,7 @@ def test_a_page_in_one_file(files):
     import re
 
     run = [sys.executable, "-m", "gscompress", "export-html", str(files / "scene.gsz"), str(files / "small.splat"), "-o", str(files / "p<b>&.html"), "--json"]
-    made = subprocess.run(run, capture_output=True, text=True, timeout=60)
+    made = subprocess.run(run, capture_output=True, text=True, timeout=60, cwd=files)
     assert made.returncode == 0, made.stderr
     page = (files / "p<b>&.html").read_text(encoding="utf-8")
     assert json.loads(made.stdout)["output_bytes"] == (files / "p<b>&.html").stat().st_size
@@ -240,7 +240,7 @@ def test_a_page_in_one_file(files):
     told = re.search(r'id="gsz-scene">([^<]*)<', page)
     assert told
     assert json.loads(told[1])["b"]["name"] == "small.splat"
-    again = subprocess.run(run, capture_output=True, text=True, timeout=60)
+    again = subprocess.run(run, capture_output=True, text=True, timeout=60, cwd=files)
     assert (again.returncode, "exists already" in again.stderr) == (2, True)
 
 

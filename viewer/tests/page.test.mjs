@@ -261,6 +261,7 @@ test("everything has a name, help opens, a picture is saved", async () => {
   await page.keyboard.press("h");
   assert.equal(await page.locator("dialog[open]").count(), 1);
   await page.keyboard.press("Escape");
+  await page.waitForSelector("dialog:not([open])", { state: "attached" });
   const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("p")]);
   assert.equal(download.suggestedFilename(), "scene.png");
   assert.deepEqual([...readFileSync(await download.path()).subarray(0, 4)], [0x89, 0x50, 0x4e, 0x47]);

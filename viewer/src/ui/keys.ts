@@ -16,7 +16,7 @@ export function shortcuts(act: Actions, cycles: Cycles): void {
   };
   window.addEventListener("keydown", (event) => {
     const within = event.target as HTMLElement | null;
-    if (event.ctrlKey || event.metaKey || event.altKey || within?.closest("select, input, textarea, dialog")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || within?.closest("select, input, textarea, dialog[open]")) return;
     const digit = /^[1-9]$/.test(event.key) ? Number(event.key) - 1 : -1;
     const action = digit >= 0 ? (): void => act.camera(digit) : keys[event.key.toLowerCase()];
     if (!action) return;

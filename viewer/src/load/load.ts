@@ -38,7 +38,8 @@ export async function loadScene(source: SceneSource, events: LoadEvents, signal:
   const facts = isGsz ? await gsz(source.name, rest, splats, signal) : await whole(source.name, rest, splats);
   tell({ done: true });
   if (signal.aborted) return;
-  events.facts(facts.scene);
+  const { bytes, format } = source.original ?? facts.scene;
+  events.facts(isGsz ? facts.scene : { ...facts.scene, bytes, format: `.${format.replace(/^\./, "")}` });
   if (facts.fault) throw facts.fault;
 }
 

@@ -12,6 +12,8 @@ export interface Opened {
 /** Where a scene comes from. */
 export interface SceneSource {
   name: string;
+  /** Of the file that it was made of, where a server has turned that into something the page reads. */
+  original?: { bytes: number; format: string };
   open(signal: AbortSignal): Promise<Opened>;
 }
 
@@ -50,9 +52,17 @@ export const ofUrl = (url: string, name: string): SceneSource => ({
 /** The last part of an address, for people. */
 export const nameOf = (url: string): string => decodeURIComponent(new URL(url, location.href).pathname.split("/").pop() || url);
 
+interface Entry {
+  url?: string;
+  name: string;
+  /** Of the user's file. */
+  bytes: number;
+  format: string;
+}
+
 interface Description {
-  a: { url?: string; name: string };
-  b?: { url?: string; name: string } | null;
+  a: Entry;
+  b?: Entry | null;
   psnr?: number | null;
   psnr_pending?: boolean;
   cameras?: unknown[] | null;
@@ -85,7 +95,7 @@ async function camerasFrom(url: string | null): Promise<NamedCamera[]> {
 }
 
 function described(description: Description): Opening {
-  const scenes = [description.a, description.b].flatMap((entry, i) => (entry ? [inPage("ab"[i], entry.name) ?? ofUrl(entry.url ?? "", entry.name)] : []));
+  const scenes = [description.a, description.b].flatMap((entry, i) => (entry ? [{ ...(inPage("ab"[i], entry.name) ?? ofUrl(entry.url ?? "", entry.name)), original: entry }] : []));
   const cameras = (description.cameras ?? []) as (NamedCamera & { worldToCamera: ArrayLike<number> })[];
   return {
     scenes,

@@ -8,6 +8,7 @@ import threading
 import webbrowser
 
 from ..cameras import Camera
+from ..errors import GSCompressError
 from ..io.camera_files import read_cameras
 from ..serve.server import PageServer, Resource
 from ..serve.shown import ShownScene, description, measured, original_of, shown
@@ -47,7 +48,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Serves until it is interrupted."""
     cameras = read_cameras(args.cameras, ignore_distortion=True) if args.cameras else []
-    scenes = [shown(path) for path in (args.scene, args.other or original_of(args.scene)) if path]
+    scenes = [shown(args.scene)]
+    other = args.other or original_of(args.scene)
+    if other:
+        try:
+            scenes.append(shown(other))
+        except GSCompressError as error:
+            if args.other:
+                raise
+            say_notes([f"shown by itself, for {error}"], args.quiet)
     for scene in scenes:
         say_notes((f"{scene.path}: {note}" for note in scene.notes), args.quiet)
     told = _Description(scenes, cameras)
@@ -86,6 +95,8 @@ class _Description:
         first, second = (scene.path for scene in self._scenes)
         try:
             self._psnr = measured(first, second, self._cameras)
+        except GSCompressError:  # a cut file is shown, but not measured
+            self._psnr = None
         finally:
             self._pending = False
 

@@ -64,12 +64,15 @@ class PageServer(ThreadingHTTPServer):
     request_queue_size = 16
 
     def __init__(self, resources: Mapping[str, Resource], host: str = "127.0.0.1", port: int = 0):
+        if not host or host.strip("0:") == "" and host not in ("0.0.0.0", "::"):  # other spellings of "everywhere"
+            raise InputError(f"view: expected an address for --host such as 127.0.0.1, 0.0.0.0 or ::1, found {host!r}")
+        host = host.lower()
         self.resources, self.token = dict(resources), secrets.token_urlsafe(16)
         self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             super().__init__((host, port), _Handler)
-        except (OSError, OverflowError) as error:
+        except (OSError, OverflowError, UnicodeError, TypeError) as error:
             where = f"port {port} of {host}" if port else host
             raise InputError(f"view: cannot listen on {where} ({getattr(error, 'strerror', None) or error}); --port and --host name others") from error
         self.host, self.port = host, int(self.server_address[1])
@@ -83,7 +86,9 @@ class PageServer(ThreadingHTTPServer):
     def knows(self, host: str) -> bool:
         """Whether a Host header names this server."""
         name, colon, port = host.rpartition(":")
-        if not colon or port != str(self.port):
+        if not colon and self.port == 80:  # which browsers leave out
+            name, port = host, "80"
+        if port != str(self.port):
             return False
         if self.host in ("0.0.0.0", "::"):
             return name == "localhost" or re.fullmatch(r"[0-9.]+|\[[0-9a-f:]+\]", name) is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io as streams
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,4 +114,4 @@ def measured(a: Path, b: Path, cameras: Sequence[Camera]) -> float | None:
 
     first, second = read_scene(a).scene, read_scene(b).scene
     found = compare_scenes(second, first, cameras or synthesise(second, DEFAULT_VIEWS)).psnr
-    return found if found != float("inf") else None
+    return found if math.isfinite(found) else None

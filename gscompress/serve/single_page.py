@@ -48,4 +48,4 @@ def single_page(scenes: Sequence[ShownScene], cameras: Sequence[Camera], psnr: f
     page = page.replace("<head>", f'<head>\n    <meta http-equiv="Content-Security-Policy" content="{policy}" />', 1)
     page = page.replace("</head>", f"  <style>{files['viewer.css'].decode().strip()}</style>\n  </head>", 1)
     page = page.replace("</body>", "\n".join([*elements, f'<script type="module">{script}</script>', "  </body>"]), 1)
-    return page.encode()
+    return page.encode(errors="replace")  # a file's name may be no text

@@ -78,7 +78,10 @@ export class App {
     this.#toolbar = new Toolbar(act);
     this.#divider = new Divider(() => this.#stage && (this.#stage.share = this.#divider?.share ?? 0.5));
     const picker = el("input", { type: "file", multiple: true, hidden: true, "aria-label": "Files" });
-    picker.addEventListener("change", () => void this.open([...(picker.files ?? [])]));
+    picker.addEventListener("change", () => {
+      void this.open([...(picker.files ?? [])]);
+      picker.value = ""; // so that the same file can be opened again
+    });
     this.#welcome = el("div", { class: "welcome", hidden: true }, el("h1", {}, "gscompress"),
       el("p", {}, "Drop a .gsz, .ply or .splat here, or two to compare them."), button("Open files", "Open files", () => picker.click()));
     const timebar = el("div", { class: "timebar", hidden: true }); // for scenes that move
@@ -100,8 +103,10 @@ export class App {
     this.#welcome.hidden = opening.scenes.length > 0;
     if (opening.scenes.length > 1) this.#change({ mode: "slider" });
     this.#psnr = typeof opening.psnr === "number" ? opening.psnr : null;
+    if (opening.fault) this.#messages.show("Cameras", opening.fault);
+    const loading = opening.scenes.slice(0, 2).map((source, i) => this.#load(i as Slot, source));
     if (opening.psnr === "pending") void this.#awaitPsnr();
-    await Promise.all(opening.scenes.slice(0, 2).map((source, i) => this.#load(i as Slot, source)));
+    await Promise.all(loading);
   }
 
   /** Opens dropped or chosen files: cameras, and one scene or two. A single scene takes the second place where the first is taken by its original. */
@@ -135,6 +140,9 @@ export class App {
   async #load(slot: Slot, source: SceneSource): Promise<void> {
     this.#loads[slot]?.abort();
     const load = (this.#loads[slot] = new AbortController());
+    this.#facts[slot] = null; // of what is going to be replaced
+    this.#psnrHere = null;
+    this.#describe();
     try {
       await loadScene(source, {
         progress: (progress) => this.#bars.show(slot, progress),
@@ -157,6 +165,7 @@ export class App {
 
   #clear(slot: Slot): void {
     this.#loads[slot]?.abort();
+    this.#bars.remove(slot);
     this.#facts[slot] = null;
     this.#stage.setScene(slot, null);
     this.#change({ mode: "first" });
@@ -181,7 +190,7 @@ export class App {
   #setCameras(cameras: readonly NamedCamera[]): void {
     this.#presets = new Presets(cameras);
     this.#stage.up = this.#presets.up;
-    this.#toolbar.cameras(this.#presets.names, this.#presets.chosen);
+    this.#toolbar.cameras(this.#presets.names, this.#presets.chosen, true);
   }
 
   #camera(index: number): void {
@@ -191,6 +200,7 @@ export class App {
   }
 
   #change(settings: Partial<Settings>): void {
+    this.#psnrHere = null; // of another picture
     this.#stage.settings = { ...this.#stage.settings, ...settings };
     const scenes = this.#stage.scenes.filter((scene) => scene !== null);
     const { mode } = this.#stage.settings;
@@ -222,7 +232,7 @@ export class App {
     this.#describe();
   }
 
-  #showStats(frameMs: number): void {
+  #showStats(frameMs: number | null): void {
     if (this.#stats.element.hidden) return;
     const scenes = this.#stage.scenes.filter((scene) => scene !== null);
     const arrays = (s: Splats): number => s.means.byteLength + s.quats.byteLength + s.logScales.byteLength + s.opacityLogits.byteLength + s.sh.byteLength;
@@ -235,16 +245,17 @@ export class App {
   #toggle(which: "scene" | "stats"): void {
     const { element } = which === "scene" ? this.#panel : this.#stats;
     element.hidden = !element.hidden;
-    this.#showStats(16);
+    this.#showStats(null);
     this.#stage.redraw();
   }
 
   /** Waits for the server to have measured the two scenes. */
   async #awaitPsnr(): Promise<void> {
+    const loads = [...this.#loads];
     for (;;) {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       const description = await served();
-      if (!description) return;
+      if (!description || this.#loads.some((load, i) => loads[i] && load !== loads[i])) return; // other scenes by now
       if (typeof description.psnr === "number") this.#psnr = description.psnr;
       this.#describe();
       if (!description.psnr_pending) return;

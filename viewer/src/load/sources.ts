@@ -23,6 +23,8 @@ export interface Opening {
   cameras: NamedCamera[];
   /** Between the two scenes over their cameras, dB; null where nobody measured it, "pending" where someone does. */
   psnr: number | "pending" | null;
+  /** What is wrong with the cameras, if anything. */
+  fault?: string;
 }
 
 /** A scene that cannot be fetched. */
@@ -50,7 +52,14 @@ export const ofUrl = (url: string, name: string): SceneSource => ({
 });
 
 /** The last part of an address, for people. */
-export const nameOf = (url: string): string => decodeURIComponent(new URL(url, location.href).pathname.split("/").pop() || url);
+export function nameOf(url: string): string {
+  const name = new URL(url, location.href).pathname.split("/").pop() || url;
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name; // a "%" that stands for itself
+  }
+}
 
 interface Entry {
   url?: string;
@@ -74,7 +83,14 @@ export async function opening(): Promise<Opening> {
   if (inside) return described(JSON.parse(inside.textContent || "{}") as Description);
   const query = new URLSearchParams(location.search);
   const urls = [query.get("file"), query.get("other")].filter((url): url is string => Boolean(url));
-  if (urls.length > 0) return { scenes: urls.map((url) => ofUrl(url, nameOf(url))), cameras: await camerasFrom(query.get("cameras")), psnr: null };
+  if (urls.length > 0) {
+    const scenes = urls.map((url) => ofUrl(url, nameOf(url)));
+    try {
+      return { scenes, cameras: await camerasFrom(query.get("cameras")), psnr: null };
+    } catch (error) {
+      return { scenes, cameras: [], psnr: null, fault: (error as Error).message };
+    }
+  }
   const description = await served();
   return description ? described(description) : { scenes: [], cameras: [], psnr: null };
 }

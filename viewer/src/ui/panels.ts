@@ -52,7 +52,8 @@ function facts(scene: SceneFacts): HTMLElement {
 
 /** Frames and memory. */
 export interface Stats {
-  frameMs: number;
+  /** Null where nothing has moved yet. */
+  frameMs: number | null;
   width: number;
   height: number;
   splats: number;
@@ -66,7 +67,7 @@ export class StatsPanel {
   show(stats: Stats): void {
     const heap = (performance as unknown as { memory?: { usedJSHeapSize: number } }).memory?.usedJSHeapSize;
     const lines = [
-      `${(1000 / Math.max(stats.frameMs, 0.01)).toFixed(0)} FPS, ${stats.frameMs.toFixed(1)} ms`,
+      stats.frameMs === null ? "move the view to time it" : `${(1000 / Math.max(stats.frameMs, 0.01)).toFixed(0)} FPS, ${stats.frameMs.toFixed(1)} ms`,
       `${stats.width} × ${stats.height}`,
       `${countText(stats.splats)} splats`,
       `${sizeText(stats.bytes)} of scenes`,

@@ -67,9 +67,9 @@ export class Toolbar {
   }
 
   /** Lists cameras by name; `chosen` is -1 for none. */
-  cameras(names: readonly string[], chosen: number): void {
+  cameras(names: readonly string[], chosen: number, anew = false): void {
     this.#cameraGroup.hidden = names.length === 0;
-    if (this.#cameras.options.length !== names.length) {
+    if (anew) {
       this.#cameras.replaceChildren(...names.map((name, i) => el("option", { value: i }, name || `camera ${i + 1}`)));
     }
     this.#cameras.selectedIndex = chosen;

@@ -44,7 +44,7 @@ export class Controls {
     for (const end of ["pointerup", "pointercancel"] as const) canvas.addEventListener(end, (e) => this.#up(e, end === "pointerup"), { signal });
     canvas.addEventListener("wheel", (e) => this.#wheel(e), { signal, passive: false });
     canvas.addEventListener("contextmenu", (e) => e.preventDefault(), { signal });
-    canvas.addEventListener("keydown", (e) => this.#key(e, true), { signal });
+    window.addEventListener("keydown", (e) => this.#key(e, true), { signal });
     window.addEventListener("keyup", (e) => this.#key(e, false), { signal });
     window.addEventListener("blur", () => this.#held.clear(), { signal });
   }
@@ -133,6 +133,7 @@ export class Controls {
   #key(event: KeyboardEvent, down: boolean): void {
     this.#modifiers = { fast: event.shiftKey, slow: event.altKey };
     if (!(event.code in FLY) && !(event.code in TURN)) return;
+    if (down && (event.target as HTMLElement | null)?.closest?.("select, input, textarea, dialog[open], [role=slider]")) return;
     if (!down) {
       this.#held.delete(event.code);
     } else if (!event.ctrlKey && !event.metaKey) {

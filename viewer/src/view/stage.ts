@@ -66,8 +66,8 @@ export class Stage implements Viewpoint {
     });
     this.#controls = new Controls(this.canvas, this);
     new ResizeObserver(() => this.redraw()).observe(this.canvas);
-    window.addEventListener("gamepadconnected", () => this.redraw());
-    this.canvas.addEventListener("keydown", () => this.redraw());
+    window.addEventListener("gamepadconnected", () => this.#watchPads());
+    window.addEventListener("keydown", () => this.#controls.active && this.redraw());
   }
 
   get speed(): number {
@@ -156,6 +156,13 @@ export class Stage implements Viewpoint {
     return this.#renderer.psnr(this.#camera(width, height), this.#options(width));
   }
 
+  /** A gamepad says nothing by itself: it is looked at as long as there is one. */
+  #watchPads(): void {
+    if (!navigator.getGamepads().some((pad) => pad?.connected)) return;
+    if (this.#controls.active) this.redraw();
+    requestAnimationFrame(() => this.#watchPads());
+  }
+
   redraw(): void {
     delete this.canvas.dataset.still;
     if (this.#waiting) return;
@@ -191,6 +198,7 @@ export class Stage implements Viewpoint {
   }
 
   #settle(): void {
+    if (this.#renderer.gl.isContextLost()) return; // nothing is drawn, and what is read is black
     const [width, height] = this.#size(FINEST);
     const camera = this.#camera(width, height);
     this.#renderer.drawExact(camera, this.#options(width));

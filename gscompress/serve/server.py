@@ -64,7 +64,7 @@ class PageServer(ThreadingHTTPServer):
     request_queue_size = 16
 
     def __init__(self, resources: Mapping[str, Resource], host: str = "127.0.0.1", port: int = 0):
-        if not host or host.strip("0:") == "" and host not in ("0.0.0.0", "::"):  # other spellings of "everywhere"
+        if not host or (host.strip("0:") == "" and host not in ("0.0.0.0", "::")):  # other spellings of "everywhere"
             raise InputError(f"view: expected an address for --host such as 127.0.0.1, 0.0.0.0 or ::1, found {host!r}")
         host = host.lower()
         self.resources, self.token = dict(resources), secrets.token_urlsafe(16)

@@ -267,3 +267,42 @@ test("everything has a name, help opens, a picture is saved", async () => {
   assert.deepEqual([...readFileSync(await download.path()).subarray(0, 4)], [0x89, 0x50, 0x4e, 0x47]);
   await page.close();
 });
+
+test("a gamepad and keys move the view without a click", async () => {
+  const page = await opened();
+  await page.evaluate(() => {
+    window.pad = { connected: true, axes: [0, 0, 0, 0], buttons: [] };
+    navigator.getGamepads = () => [window.pad];
+    window.dispatchEvent(new Event("gamepadconnected"));
+  });
+  await drop(page, "scene.gsz");
+  await loaded(page);
+  const start = await picture(page);
+  await page.evaluate(() => (window.pad.axes = [0, -1, 0.5, 0]));
+  await page.waitForTimeout(600);
+  await page.evaluate(() => (window.pad.axes = [0, 0, 0, 0]));
+  const flown = await picture(page);
+  assert.notEqual(flown.hash, start.hash);
+  await page.keyboard.down("s");
+  await page.waitForTimeout(400);
+  await page.keyboard.up("s");
+  assert.notEqual((await picture(page)).hash, flown.hash);
+  await page.close();
+});
+
+test("the figure of a view is of what is shown", async () => {
+  const page = await opened();
+  await drop(page, "scene.ply", "other.ply");
+  await Promise.all([loaded(page, 0), loaded(page, 1)]);
+  const told = () => page.waitForFunction(() => /this view .*/.exec(document.querySelector(".label.between").textContent)?.[0]).then((value) => value.jsonValue());
+  const first = await told();
+  await page.selectOption("select[aria-label=Background]", "white");
+  await picture(page);
+  assert.notEqual(await told(), first);
+  await page.evaluate(() => performance.clearMarks());
+  await drop(page, "scene.ply", "scene.ply");
+  await Promise.all([loaded(page, 0), loaded(page, 1)]);
+  await picture(page);
+  assert.equal(await told(), "this view identical");
+  await page.close();
+});

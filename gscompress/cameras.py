@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,3 +38,9 @@ class Camera:
         """The same view at another image size (intrinsics scaled per axis)."""
         sx, sy = width / self.width, height / self.height
         return Camera(self.world_to_camera, self.fx * sx, self.fy * sy, self.cx * sx, self.cy * sy, width, height, self.name)
+
+
+def thinned(cameras: Sequence[Camera], count: int) -> list[Camera]:
+    """At most `count` of them, evenly spread."""
+    count = min(count, len(cameras))
+    return [cameras[i * len(cameras) // count] for i in range(count)]

@@ -24,7 +24,7 @@ EXCEPTIONS = {("scene", "io", "save"): "Scene.save, imported when it is called"}
 """(importing part, imported part, function): the only steps upwards."""
 
 FORBIDDEN = {"tools", "tests", "viewer"}
-WITHOUT_TORCH = {"bitstream", "entropy", "io", "model", "codec", "draft", "anchored", "encoder", "rate", "loading", "reference_decoder", "cli"}
+WITHOUT_TORCH = {"bitstream", "entropy", "io", "model", "codec", "draft", "anchored", "encoder", "rate", "loading", "reference_decoder", "cli", "serve"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -6,7 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
-from ..cameras import Camera
+from ..cameras import Camera, thinned
 from ..errors import InputError, OutputError
 from ..evaluate import METRICS, Comparison, Scorer, compare_scenes
 from ..evaluate.compare import DEFAULT_VIEWS
@@ -145,7 +145,7 @@ def _thinned(cameras: list[Camera], args: argparse.Namespace) -> list[Camera]:
     count = args.views or len(cameras)
     if count > len(cameras):
         raise InputError(f"--views: expected at most the {len(cameras)} cameras of {args.cameras}, found {count}")
-    return [cameras[i * len(cameras) // count] for i in range(count)]
+    return thinned(cameras, count)
 
 
 def _check_images(folder: Path, overwrite: bool) -> None:

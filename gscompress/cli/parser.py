@@ -19,6 +19,7 @@ examples:
   gscompress info scene.gsz
   gscompress compare scene.ply scene.gsz --images side_by_side
   gscompress view scene.gsz scene.ply
+  gscompress export-html scene.gsz                   writes scene.html
   gscompress render scene.gsz -o images --video orbit.mp4
   gscompress train photographs --minutes 10
 

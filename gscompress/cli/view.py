@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import threading
 import webbrowser
+from collections.abc import Callable
 
 from ..cameras import Camera
 from ..errors import GSCompressError
 from ..io.camera_files import read_cameras
+from ..serve.measuring import Measuring
 from ..serve.server import PageServer, Resource
-from ..serve.shown import ShownScene, description, measured, original_of, shown
+from ..serve.shown import ShownScene, description, original_of, shown
 from ..serve.site import FILES, site
 from .arguments import CAMERAS_HELP, FILE_HELP, add_file
 from .output import print_json, say_notes
@@ -30,7 +33,6 @@ A .ply of the same name beside a .gsz is compared with it. The .gsz itself goes 
 a secret address of this machine and shows nothing but these files; Ctrl-C ends it. --host 0.0.0.0 lets other machines see it that
 know the address, by this machine's number, not its name.
 """
-ALL_ADDRESSES = ("0.0.0.0", "::")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Serves until it is interrupted."""
+    site()  # before the work, if it is missing
     cameras = read_cameras(args.cameras, ignore_distortion=True) if args.cameras else []
     scenes = [shown(args.scene)]
     other = args.other or original_of(args.scene)
@@ -59,10 +62,31 @@ def run(args: argparse.Namespace) -> None:
             say_notes([f"shown by itself, for {error}"], args.quiet)
     for scene in scenes:
         say_notes((f"{scene.path}: {note}" for note in scene.notes), args.quiet)
-    told = _Description(scenes, cameras)
+    measuring: Measuring | None = None
+
+    def told() -> bytes:
+        """scene.json as it stands."""
+        return _description(scenes, cameras, measuring)
+
     server = PageServer(_resources(scenes, told), args.host, args.port)
-    if args.host in ALL_ADDRESSES:
-        say_notes(["whoever reaches this machine and knows the address can see these scenes"], args.quiet)
+    try:
+        if not server.is_private:
+            say_notes(["whoever reaches this machine and knows the address can see these scenes"], args.quiet)
+        if len(scenes) > 1:  # OTHER is the reference; begun before the address is out, so that the page hears of it
+            measuring = Measuring(scenes[1].path, scenes[0].path, args.cameras, len(cameras), lambda reason: say_notes([reason], args.quiet))
+        _announce(args, server, scenes)
+        if not args.no_browser:  # some browsers keep their caller until they are closed
+            threading.Thread(target=_open, args=(server.url, args.quiet), daemon=True).start()
+        server.serve_forever()
+    except KeyboardInterrupt:
+        pass  # how one ends it
+    finally:
+        if measuring is not None:
+            measuring.stop()
+        server.server_close()
+
+
+def _announce(args: argparse.Namespace, server: PageServer, scenes: list[ShownScene]) -> None:
     if args.json:
         print_json(url=server.url, host=args.host, port=server.port, scene=args.scene, other=scenes[1].path if len(scenes) > 1 else None,
                    bytes=scenes[0].size_bytes)  # fmt: skip
@@ -70,49 +94,32 @@ def run(args: argparse.Namespace) -> None:
         print("\n".join(f"{scene.path} ({format_size(scene.size_bytes)})" for scene in scenes))
         print(f"  {server.url}\n  Ctrl-C ends it")
     sys.stdout.flush()
-    if len(scenes) > 1:
-        threading.Thread(target=told.measure, daemon=True).start()
-    if not args.no_browser:
-        webbrowser.open(server.url)
-    try:
-        server.serve_forever()
-    except KeyboardInterrupt:
-        pass  # how one ends it
-    finally:
-        server.server_close()
 
 
-class _Description:
-    """scene.json, which learns how alike two scenes are while the page is open already."""
-
-    def __init__(self, scenes: list[ShownScene], cameras: list[Camera]):
-        self._scenes, self._cameras = scenes, cameras
-        self._psnr: float | None = None
-        self._pending = len(scenes) > 1
-
-    def measure(self) -> None:
-        """Takes seconds."""
-        first, second = (scene.path for scene in self._scenes)
-        try:
-            self._psnr = measured(first, second, self._cameras)
-        except GSCompressError:  # a cut file is shown, but not measured
-            self._psnr = None
-        finally:
-            self._pending = False
-
-    def content(self) -> bytes:
-        """The JSON as it stands."""
-        urls = [f"{'ab'[i]}{scene.ending}" for i, scene in enumerate(self._scenes)]
-        return description(self._scenes, self._cameras, self._psnr, self._pending, urls)
+def _open(url: str, quiet: bool) -> None:
+    with contextlib.suppress(webbrowser.Error):
+        if webbrowser.open(url):
+            return
+    say_notes([f"found no browser; open {url} in one"], quiet)
 
 
-def _resources(scenes: list[ShownScene], told: _Description) -> dict[str, Resource]:
+def _url(place: int, scene: ShownScene) -> str:
+    return f"{'ab'[place]}{scene.ending}"
+
+
+def _description(scenes: list[ShownScene], cameras: list[Camera], measuring: Measuring | None) -> bytes:
+    pending = measuring is not None and measuring.pending  # looked at first: the number is there before it ends
+    urls = [_url(place, scene) for place, scene in enumerate(scenes)]
+    return description(scenes, cameras, measuring.psnr if measuring else None, pending, urls)
+
+
+def _resources(scenes: list[ShownScene], told: Callable[[], bytes]) -> dict[str, Resource]:
     files = site()
     out = {name: Resource(kind, lambda name=name: files[name]) for name, kind in FILES.items()}
     out[""] = out["index.html"]
-    out["scene.json"] = Resource("application/json", told.content)
-    for letter, scene in zip("ab", scenes, strict=False):
-        out[f"{letter}{scene.ending}"] = Resource("application/octet-stream", lambda scene=scene: scene.content)
+    out["scene.json"] = Resource("application/json", told)
+    for place, scene in enumerate(scenes):
+        out[_url(place, scene)] = Resource("application/octet-stream", lambda scene=scene: scene.content)
     return out
 
 

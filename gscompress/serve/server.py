@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import ipaddress
+import os
 import re
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any
 
 from ..errors import InputError
@@ -28,12 +33,16 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+EVERYWHERE = ("0.0.0.0", "::")
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 MOST_CONNECTIONS = 32
-SECONDS_IDLE = 20.0
+SECONDS_REQUEST = 20.0
+"""From the end of one request to the end of the next one's headers, however busily its bytes drip in."""
+SECONDS_PIECE = 20.0
+"""For a client to take one piece of an answer."""
 MOST_HEADER_BYTES = 32_768
 """Of all header lines of a request together."""
-_PIECE = 1 << 20
+_PIECE = 1 << 18
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
@@ -62,9 +71,10 @@ class PageServer(ThreadingHTTPServer):
 
     daemon_threads = True
     request_queue_size = 16
+    allow_reuse_address = os.name != "nt"  # there it would let another program take the port over
 
     def __init__(self, resources: Mapping[str, Resource], host: str = "127.0.0.1", port: int = 0):
-        if not host or (host.strip("0:") == "" and host not in ("0.0.0.0", "::")):  # other spellings of "everywhere"
+        if not host:
             raise InputError(f"view: expected an address for --host such as 127.0.0.1, 0.0.0.0 or ::1, found {host!r}")
         host = host.lower()
         self.resources, self.token = dict(resources), secrets.token_urlsafe(16)
@@ -76,6 +86,19 @@ class PageServer(ThreadingHTTPServer):
             where = f"port {port} of {host}" if port else host
             raise InputError(f"view: cannot listen on {where} ({getattr(error, 'strerror', None) or error}); --port and --host name others") from error
         self.host, self.port = host, int(self.server_address[1])
+        self.bound = str(self.server_address[0])
+        if _address(self.bound).is_unspecified and host not in EVERYWHERE:  # other spellings, as 0x0: what is bound counts
+            self.server_close()
+            raise InputError(f"view: expected 0.0.0.0 or :: as --host for all addresses, found {host!r}")
+
+    def server_bind(self) -> None:
+        """Without asking DNS for this machine's name, which can take seconds and is not needed."""
+        TCPServer.server_bind(self)
+
+    @property
+    def is_private(self) -> bool:
+        """Only this machine reaches it, judged by the address that `host` came to: names can mean any."""
+        return _address(self.bound).is_loopback
 
     @property
     def url(self) -> str:
@@ -90,16 +113,21 @@ class PageServer(ThreadingHTTPServer):
             name, port = host, "80"
         if port != str(self.port):
             return False
-        if self.host in ("0.0.0.0", "::"):
+        if self.host in EVERYWHERE:
             return name == "localhost" or re.fullmatch(r"[0-9.]+|\[[0-9a-f:]+\]", name) is not None
-        return name in (*LOOPBACK, self.host, f"[{self.host}]") if self.host in ("127.0.0.1", "::1", "localhost") else name in (self.host, f"[{self.host}]")
+        own = {form for it in (self.host, self.bound) for form in (it, f"[{it}]")}  # browsers spell numbers as `bound` does
+        return name in own or (name in LOOPBACK and self.host in ("127.0.0.1", "::1", "localhost"))
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """One thread a connection, so many at most; the others wait in the system's queue for a while, or are closed."""
         if not self._free.acquire(timeout=1.0):
             self.shutdown_request(request)
             return
-        super().process_request(request, client_address)
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # no thread was to be had, so none will free the place
+            self._free.release()
+            raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Frees the connection's place afterwards."""
@@ -112,11 +140,37 @@ class PageServer(ThreadingHTTPServer):
         """Clients go away in the middle of things; that is no news."""
 
 
+class _Incoming(io.RawIOBase):
+    """What a client sends, until a point in time (`time.monotonic`)."""
+
+    def __init__(self, connection: socket.socket):
+        self._connection, self.until = connection, 0.0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+        return self._connection.recv_into(buffer)
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: PageServer  # pyright: ignore[reportIncompatibleVariableOverride]
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "gscompress", ""
-    timeout = SECONDS_IDLE
+
+    def setup(self) -> None:
+        super().setup()
+        self.rfile.close()
+        self._incoming = _Incoming(self.connection)
+        self.rfile = io.BufferedReader(self._incoming)
+
+    def handle_one_request(self) -> None:
+        self._incoming.until = time.monotonic() + SECONDS_REQUEST
+        super().handle_one_request()
 
     def do_GET(self) -> None:
         self._answer(body=True)
@@ -125,6 +179,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(body=False)
 
     def _answer(self, body: bool) -> None:
+        self.connection.settimeout(SECONDS_PIECE)
+        if "Content-Length" in self.headers or "Transfer-Encoding" in self.headers:
+            self.close_connection = True  # a body is not read, so what follows is no request
         if sum(len(key) + len(value) for key, value in self.headers.items()) > MOST_HEADER_BYTES:
             return self.send_error(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         hosts = self.headers.get_all("Host") or []
@@ -141,7 +198,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, resource: Resource, body: bool) -> None:
         content = memoryview(resource.content())
         first, end = 0, len(content)
-        wanted = self.headers.get("Range")
+        # There are no validators here, so that a condition cannot hold.
+        wanted = None if "If-Range" in self.headers else self.headers.get("Range")
         part = _range(wanted, len(content)) if wanted is not None else None
         if part == "none":
             self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
@@ -173,6 +231,7 @@ class _Handler(BaseHTTPRequestHandler):
             code = HTTPStatus.METHOD_NOT_ALLOWED
         text = f"{int(code)} {HTTPStatus(code).phrase}\n".encode()
         self.close_connection = True
+        self.connection.settimeout(SECONDS_PIECE)
         self.send_response(code)
         self.send_header("Content-Type", "text/plain; charset=utf-8")
         self.send_header("Content-Length", str(len(text)))
@@ -185,6 +244,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """The command line belongs to the user."""
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Of a socket; as IPv4 where IPv6 only wraps that."""
+    found = ipaddress.ip_address(text.partition("%")[0])
+    return (found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None) or found
 
 
 def _range(header: str, size: int) -> tuple[int, int] | str | None:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from .. import codec, io
-from ..cameras import Camera
+from ..cameras import Camera, thinned
 from ..errors import InputError
 from ..io import ply
+from ..io.ply_header import header_size
 from ..loading import is_gsz, read_bytes, read_scene
 from ..version import VERSION
 
@@ -59,11 +60,27 @@ def shown(path: Path) -> ShownScene:
         notes = () if found.complete else ("the file is cut: it is shown at lower quality",)
         return ShownScene(path, "gsz", data, ".gsz", len(data), notes)
     loaded = io.read(path)
-    if loaded.format in KINDS and not loaded.dropped_rows and path.is_file():
-        return ShownScene(path, loaded.format, read_bytes(path), KINDS[loaded.format], loaded.size_bytes, loaded.notes)
+    if loaded.format in KINDS and not loaded.dropped_rows:
+        data = read_bytes(path)
+        if loaded.format != "ply" or is_plain(data):
+            return ShownScene(path, loaded.format, data, KINDS[loaded.format], loaded.size_bytes, loaded.notes)
     plain = streams.BytesIO()
     ply.encode(loaded.scene, plain)
     return ShownScene(path, loaded.format, plain.getvalue(), ".ply", loaded.size_bytes, loaded.notes)
+
+
+def is_plain(data: bytes) -> bool:
+    """Whether a sound .ply of a scene is in the layout that every reader takes: little-endian floats of degree 3 at most, one element."""
+    lines = [line.split() for line in data[: header_size(data) or 0].splitlines()]
+    properties = [line for line in lines if line[:1] == [b"property"]]
+    names = {line[-1] for line in properties}
+    return (
+        [b"format", b"binary_little_endian", b"1.0"] in lines
+        and [line[1] for line in lines if line[:1] == [b"element"]] == [b"vertex"]
+        and all(len(line) == 3 and line[1] in (b"float", b"float32") for line in properties)
+        and b"f_dc_0" in names
+        and b"f_rest_45" not in names
+    )
 
 
 def original_of(path: Path) -> Path | None:
@@ -90,7 +107,7 @@ def description(
     Args:
         scenes: one or two.
         cameras: that one can jump to; the first is where one starts.
-        psnr: dB between the two over the cameras; None where nobody measured it.
+        psnr: dB between the two over at most 12 of the cameras; None where nobody measured it.
         pending: somebody is measuring it.
         urls: of the scenes, relative to the page.
     """
@@ -108,10 +125,10 @@ def description(
 
 
 def measured(a: Path, b: Path, cameras: Sequence[Camera]) -> float | None:
-    """PSNR in dB between two files over cameras, made-up ones where there are none; None where they are equal."""
+    """PSNR in dB between two files over at most 12 of the cameras, made-up ones where there are none; None where they are equal."""
     from ..evaluate.compare import DEFAULT_VIEWS, compare_scenes
     from ..render import synthesise
 
     first, second = read_scene(a).scene, read_scene(b).scene
-    found = compare_scenes(second, first, cameras or synthesise(second, DEFAULT_VIEWS)).psnr
+    found = compare_scenes(second, first, thinned(cameras, DEFAULT_VIEWS) or synthesise(second, DEFAULT_VIEWS)).psnr
     return found if math.isfinite(found) else None

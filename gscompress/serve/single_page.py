@@ -28,7 +28,8 @@ def single_page(scenes: Sequence[ShownScene], cameras: Sequence[Camera], psnr: f
         InputError: the viewer was not built, or there are neither one nor two scenes.
     """
     files = site()
-    script = files["viewer.js"].decode().replace("</script", "<\\/script")
+    # In strings, templates and patterns, the only places where these can be: what would end the element, or keep its end from being seen.
+    script = re.sub(r"<(?=/script|!--)", r"\\x3C", files["viewer.js"].decode(), flags=re.IGNORECASE)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; script-src 'sha256-{digest}' 'wasm-unsafe-eval'; worker-src blob:; style-src 'unsafe-inline'; "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 
 import gscompress
 from gscompress.errors import InputError
+from gscompress.serve import server as serving
 from gscompress.serve import site
 from gscompress.serve.server import MOST_CONNECTIONS, PageServer, Resource
 
@@ -147,6 +149,38 @@ def test_many_connections_do_not_end_it(server):
             time.sleep(0.2)
 
 
+@pytest.mark.parametrize("start", [b"", b"GET / HTTP/1.1\r\nX: "], ids=["line", "headers"])
+def test_dripping_clients_lose_their_places(server, monkeypatch, start):
+    monkeypatch.setattr(serving, "SECONDS_REQUEST", 0.4)
+    with contextlib.ExitStack() as streams:
+        dripping = [streams.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=5)) for _ in range(MOST_CONNECTIONS)]
+        for piece in [start] + 8 * [b"a"]:
+            for stream in dripping:
+                with contextlib.suppress(OSError):
+                    stream.sendall(piece)
+            time.sleep(0.1)
+        assert ask(server, f"/{server.token}/").status == 200
+
+
+def test_a_thread_that_cannot_be_had_keeps_no_place(server, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", lambda _: (_ for _ in ()).throw(RuntimeError("can't start new thread")))
+        for _ in range(MOST_CONNECTIONS + 1):
+            with contextlib.suppress(ConnectionError), socket.create_connection(("127.0.0.1", server.port), timeout=10) as stream:
+                assert stream.recv(1) == b""
+    assert ask(server, f"/{server.token}/").status == 200
+
+
+def test_a_body_is_not_the_next_request(server):
+    first = f"GET /{server.token}/ HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"
+    assert raw(server, f"{first}Content-Length: 9\r\n\r\n{first}\r\n".encode()).count(b"HTTP/1.1 ") == 1
+
+
+def test_conditional_ranges_get_everything(server):
+    answer = ask(server, f"/{server.token}/a.gsz", **{"Range": "bytes=0-9", "If-Range": '"x"'})
+    assert (answer.status, answer.read()) == (200, CONTENT)
+
+
 def test_a_port_that_is_taken(server):
     with pytest.raises(InputError, match=f"cannot listen on port {server.port}"):
         PageServer({}, port=server.port)
@@ -158,6 +192,20 @@ def test_all_addresses_still_refuse_names():
     assert everywhere.knows(f"localhost:{everywhere.port}")
     assert not everywhere.knows(f"evil.example:{everywhere.port}")
     everywhere.server_close()
+
+
+@pytest.mark.parametrize("host", ["", "0", "0.0", "0x0", "00.0.0.0", "::0", "::ffff:0.0.0.0"])
+def test_everywhere_has_to_be_meant(host):
+    with pytest.raises(InputError, match="--host"):
+        PageServer({}, host)
+
+
+@pytest.mark.parametrize(("host", "private"), [("127.0.0.1", True), ("localhost", True), ("127.1", True), ("0.0.0.0", False)])
+def test_who_can_reach_it(host, private):
+    made = PageServer({}, host)
+    assert made.is_private == private
+    assert made.knows(f"127.0.0.1:{made.port}")  # as browsers spell 127.1
+    made.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +258,7 @@ def test_the_command_serves_the_scene_and_its_original(files):
         assert process.wait(10) == 0
 
 
+@needs_site
 @pytest.mark.parametrize(("name", "said"), [("bad.gsz", "bad.gsz: header"), ("nothing.gsz", "cannot be read")])
 def test_what_is_no_scene_is_refused_before_serving(files, name, said):
     made = subprocess.run([sys.executable, "-m", "gscompress", "view", str(files / name), "--no-browser"], capture_output=True, text=True, timeout=60, cwd=files)
@@ -220,7 +269,6 @@ def test_what_is_no_scene_is_refused_before_serving(files, name, said):
 @needs_site
 def test_a_page_in_one_file(files):
     import base64
-    import re
 
     run = [sys.executable, "-m", "gscompress", "export-html", str(files / "scene.gsz"), str(files / "small.splat"), "-o", str(files / "p<b>&.html"), "--json"]
     made = subprocess.run(run, capture_output=True, text=True, timeout=60, cwd=files)

@@ -30,9 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
     try:
         args = build_parser().parse_args(argv)
-        args.run(args)
+        code = args.run(args)
         sys.stdout.flush()  # here, where a closed pipe can still be caught
-        return DONE
+        return DONE if code is None else code
     except BrokenPipeError:
         for stream in (sys.stdout, sys.stderr):
             _discard(stream)

@@ -6,7 +6,7 @@ import argparse
 
 from .. import __version__
 from ..bitstream.container import VERSION
-from . import compare, completion, compress, decompress, export_html, info, refine, render, train, view
+from . import compare, completion, compress, decompress, eval, export_html, info, refine, render, train, view
 from .arguments import Formatter
 
 READS_VERSIONS = (VERSION,)
@@ -22,9 +22,11 @@ examples:
   gscompress export-html scene.gsz                   writes scene.html
   gscompress render scene.gsz -o images --video orbit.mp4
   gscompress train photographs --minutes 10
+  gscompress eval mipnerf360 --data 360_v2 -o results
 
 exit codes:
   0    done
+  1    eval: some cells failed, the others are done
   2    the arguments, an input or an output cannot be used; one line on stderr says what was expected and found
   130  interrupted
   141  whatever read the output stopped reading
@@ -34,7 +36,8 @@ Sizes are bytes; kB, MB and GB are powers of 1000. GSCOMPRESS_THREADS sets the n
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line; every command sets `run`, a function of the parsed arguments, and `parser`, itself."""
+    """The parser of the whole command line; every command sets `run`, a function of the parsed arguments that returns an exit code or
+    None for 0, and `parser`, itself."""
     parser = argparse.ArgumentParser(
         prog="gscompress",
         description="Compress trained 3D Gaussian splatting scenes to small .gsz files, and get them back.",
@@ -44,7 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     versions = ", ".join(map(str, READS_VERSIONS))
     parser.add_argument("--version", action="version", version=f"gscompress {__version__} (reads .gsz versions {versions})")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (compress, refine, decompress, info, compare, view, export_html, render, train, completion):
+    for module in (compress, refine, decompress, info, compare, view, export_html, render, train, eval, completion):
         command = commands.add_parser(
             module.NAME, help=module.SUMMARY, description=module.SUMMARY[:1].upper() + module.SUMMARY[1:] + ".",
             epilog=module.EPILOG, formatter_class=Formatter,

@@ -3,9 +3,10 @@
 `ssim` and `ms_ssim` agree with pytorch-msssim 1.0 to 1e-5. Others differ, on photographs against their JPEGs by:
 
 - torchmetrics 1.9: PSNR equal once the images are clamped (its `data_range=(0, 1)`). SSIM reflects the images at their edges
-  and counts those positions too: 0.0006. MS-SSIM does so at the last scale and averages the channels before it multiplies the
+  and counts those positions too: 0.0006; `ssim(..., edges="reflect")` does the same. MS-SSIM does so at the last scale and averages the channels before it multiplies the
   scales: 0.0001; and it drops a last odd row instead of padding: 0.005.
-- INRIA's metrics.py: SSIM pads both images with zeros, which are alike, so it gives 0.002 more. PSNR equal, on 8-bit images.
+- INRIA's metrics.py: SSIM pads both images with zeros, which are alike, so it gives 0.002 more; `edges="zero"` does the same. PSNR
+  equal, on 8-bit images.
 - nerfbaselines: SSIM where the window fits, as here.
 """
 
@@ -20,6 +21,8 @@ SSIM_K1, SSIM_K2 = 0.01, 0.03
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 MS_SSIM_SIDE = (SSIM_TAPS - 1) * 2 ** (len(MS_SSIM_WEIGHTS) - 1) + 1
 """px; from here the coarsest scale still has room for the window."""
+SSIM_EDGES = ("valid", "zero", "reflect")
+"""What `ssim` makes of positions where the window reaches beyond the image."""
 
 
 def eight_bit(image: np.ndarray) -> np.ndarray:
@@ -72,7 +75,7 @@ def mean_psnr(values: list[float], cap: float = 100.0) -> float:
     return float(np.mean(np.minimum(values, cap)))
 
 
-def ssim(a: np.ndarray, b: np.ndarray) -> float:
+def ssim(a: np.ndarray, b: np.ndarray, edges: str = "valid") -> float:
     """Structural similarity of two images, both clamped to [0, 1] first.
 
     The variant of Wang et al. 2004 (https://doi.org/10.1109/TIP.2003.819861): Gaussian window of 11 taps with sigma 1.5,
@@ -82,14 +85,21 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
 
     Args:
         a, b: float [H, W, C] of equal shape, at least 11 px a side.
+        edges: "valid" as above; "zero" or "reflect": every pixel is a position, of images that go on with black or mirrored.
 
     Raises:
-        InputError: the shapes differ, or the images are smaller than the window.
+        InputError: the shapes differ, the images are smaller than the window, or `edges` is none of these.
     """
     _check(a, b)
+    if edges not in SSIM_EDGES:
+        raise InputError(f"edges: expected one of {', '.join(SSIM_EDGES)}, found {edges!r}")
     if min(a.shape[:2]) < SSIM_TAPS:
         raise InputError(f"ssim: expected images of at least {SSIM_TAPS} px a side, found {a.shape[1]} x {a.shape[0]}")
-    luminance, rest = _similarity(_planes(a), _planes(b))
+    x, y = _planes(a), _planes(b)
+    if edges != "valid":
+        margin = ((0, 0), (SSIM_TAPS // 2,) * 2, (SSIM_TAPS // 2,) * 2)
+        x, y = (np.pad(v, margin, mode="constant" if edges == "zero" else "reflect") for v in (x, y))
+    luminance, rest = _similarity(x, y)
     return float(np.mean(luminance * rest))
 
 

@@ -21,13 +21,14 @@ from ..io.colmap import model_folder, read_colmap
 from ..io.colmap_points import read_points
 from ..io.common import is_file
 from ..io.lenses import PINHOLE, Lens, Undistortion, colmap_lenses, transforms_lens
-from ..io.pictures import read_picture
+from ..io.pictures import bicubically, read_picture
 from ..io.transforms_json import frame_file
 
 TEST_EVERY = 8
 SMALLEST_SIDE = 16
 """px, of a photograph made smaller."""
 ENDINGS = (".png", ".jpg", ".jpeg", ".JPG", ".JPEG", ".PNG", ".webp", ".tif", ".tiff")
+PARTS, RESAMPLES = ("train", "test"), ("mean", "bicubic")
 Color = tuple[float, float, float]
 BLACK, WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 
@@ -68,12 +69,19 @@ class Photographs:
 
 
 class Source(NamedTuple):
-    """A camera file's word on one photograph."""
+    """A camera file's word on one photograph, which may not be there."""
 
     camera: Camera
     lens: Lens
     path: Path
     test: bool
+
+
+class Survey(NamedTuple):
+    """What there is to read: `sources` by name, and the COLMAP folder (None where the cameras are in a transforms.json)."""
+
+    sources: list[Source]
+    model: Path | None
 
 
 def load_photographs(
@@ -84,6 +92,8 @@ def load_photographs(
     largest_side: int = 1600,
     test_every: int = TEST_EVERY,
     background: Color | None = None,
+    parts: Sequence[str] = PARTS,
+    resample: str = RESAMPLES[0],
     progress: Callable[[float], None] = lambda share: None,
 ) -> Photographs:
     """Reads photographs, undistorts them and makes them smaller.
@@ -91,9 +101,11 @@ def load_photographs(
     Args:
         data: a COLMAP folder (`images` and `sparse/0`), a folder with transforms.json or transforms_train.json, or such a file.
         images: folder of the photographs, below `data` or anywhere; None for `images`, or what the frames name.
-        downscale: whole factor; None for the least that leaves no side above `largest_side` px. Pixels are averages.
+        downscale: whole factor; None for the least that leaves no side above `largest_side` px.
         test_every: every so manieth by name, from the first, is for testing; 0 for none. transforms_test.json comes before it.
         background: behind transparent photographs; None for white.
+        parts: what to read of "train" and "test"; the other is empty then.
+        resample: "mean": pixels are averages, and what is left over at the right and bottom is cut off; "bicubic": as gsplat's trainer does.
         progress: called with the share read.
 
     Raises:
@@ -101,15 +113,20 @@ def load_photographs(
         Corrupt, Truncated, Unsupported: a file is not sound, or has another size or shape than its camera.
         MissingExtra: Pillow is not installed.
     """
-    sources, model = _sources(Path(data), images, test_every)
-    _check_there([s.path for s in sources])
+    if resample not in RESAMPLES:
+        raise InputError(f"resample: expected {' or '.join(RESAMPLES)}, found {resample!r}")
+    sources, model = survey(data, images=images, test_every=test_every)
     if all(s.test for s in sources):
         raise InputError(f"test_every: expected photographs to be left for training, found all {len(sources)} to be for testing")
+    sources = [s for s in sources if ("test" if s.test else "train") in parts]
+    if not sources:
+        raise InputError(f"test_every: expected photographs for {' and '.join(parts)}, found none")
+    _check_there([s.path for s in sources])
     behind = WHITE if background is None else background
     undistortions: dict[tuple, Undistortion] = {}
     taken: list[Photograph] = []
     for done, source in enumerate(sources, start=1):
-        taken.append(_photograph(source, downscale, largest_side, behind, undistortions))
+        taken.append(_photograph(source, downscale, largest_side, behind, resample, undistortions))
         progress(done / len(sources))
     if all(p.alpha is not None and not p.alpha.any() for p in taken):
         raise InputError(f"photographs: expected something to be seen in them, found all {len(taken)} transparent throughout")
@@ -126,8 +143,9 @@ def load_photographs(
     )  # fmt: skip
 
 
-def _sources(data: Path, images: str | None, test_every: int) -> tuple[list[Source], Path | None]:
-    """What there is to read, by name, and the COLMAP folder, if it is one."""
+def survey(data: str | Path, *, images: str | None = None, test_every: int = TEST_EVERY) -> Survey:
+    """Which photographs there are, with their cameras at the size that the camera file has; arguments and errors as `load_photographs`."""
+    data = Path(data)
     if not data.exists():
         raise InputError(f"{data}: expected a COLMAP folder or a transforms.json, found no such file")
     file = data if data.is_file() else next((data / n for n in ("transforms_train.json", "transforms.json") if (data / n).is_file()), None)
@@ -138,15 +156,15 @@ def _sources(data: Path, images: str | None, test_every: int) -> tuple[list[Sour
             Source(camera, lenses[camera.name], _with_ending(folder / _named(camera.name, data)), False)
             for camera in read_colmap(data, ignore_distortion=True)
         ]
-        return _split(sources, test_every), data
+        return Survey(_split(sources, test_every), data)
     if file is None:
         raise InputError(f"{data}: expected sparse/0 of COLMAP, transforms.json or transforms_train.json, found none of them")
     folder = None if images is None else _image_folder(file.parent, images)
     sources = _frames(file, folder, False)
     tests = file.with_name("transforms_test.json")
     if file.name == "transforms_train.json" and tests.is_file():
-        return sorted(sources + _frames(tests, folder, True), key=lambda s: s.camera.name), None
-    return _split(sorted(sources, key=lambda s: s.camera.name), test_every), None
+        return Survey(sorted(sources + _frames(tests, folder, True), key=lambda s: s.camera.name), None)
+    return Survey(_split(sorted(sources, key=lambda s: s.camera.name), test_every), None)
 
 
 def _frames(file: Path, folder: Path | None, test: bool) -> list[Source]:
@@ -205,7 +223,7 @@ def _check_there(paths: Sequence[Path]) -> None:
 
 
 def _photograph(
-    source: Source, downscale: int | None, largest_side: int, background: Color, undistortions: dict[tuple, Undistortion]
+    source: Source, downscale: int | None, largest_side: int, background: Color, resample: str, undistortions: dict[tuple, Undistortion]
 ) -> Photograph:
     image = read_picture(source.path)
     camera = _camera_of(image, source)
@@ -215,14 +233,19 @@ def _photograph(
         image = undistortion.apply(image)
         camera = replace(undistortion.camera, world_to_camera=camera.world_to_camera, name=camera.name)
     factor = downscale or max(1, -(-max(camera.width, camera.height) // largest_side))
-    camera = shrunk_camera(camera, factor)
+    bicubic = resample == "bicubic" and factor > 1
+    camera = bicubic_camera(camera, factor) if bicubic else shrunk_camera(camera, factor)
     if min(camera.width, camera.height) < SMALLEST_SIDE:
         raise InputError(f"downscale: expected photographs of {SMALLEST_SIDE} px a side or more, found {camera.width} x {camera.height}")
+
+    def made_smaller(values: np.ndarray) -> np.ndarray:
+        return bicubically(eight_bit(values), camera.width, camera.height) if bicubic else eight_bit(shrunk(values, factor))
+
     if image.shape[2] == 3:
-        return Photograph(camera, eight_bit(shrunk(image, factor)))
+        return Photograph(camera, made_smaller(image))
     alpha = image[..., 3:].astype(np.float32) / 255
     values = image[..., :3] * alpha + np.float32(255) * np.array(background, np.float32) * (1 - alpha)
-    return Photograph(camera, eight_bit(shrunk(values, factor)), eight_bit(shrunk(255 * alpha, factor)[..., 0]))
+    return Photograph(camera, made_smaller(values), made_smaller(255 * alpha)[..., 0])
 
 
 def _camera_of(image: np.ndarray, source: Source) -> Camera:
@@ -260,3 +283,11 @@ def shrunk_camera(camera: Camera, factor: int) -> Camera:
         camera, fx=camera.fx / factor, fy=camera.fy / factor, cx=camera.cx / factor, cy=camera.cy / factor,
         width=camera.width // factor, height=camera.height // factor,
     )  # fmt: skip
+
+
+def bicubic_camera(camera: Camera, factor: int) -> Camera:
+    """The camera of a photograph made smaller as gsplat's trainer does: sides rounded to even where halfway, focal lengths and principal
+    point over the factor, and then times the sides over those that cutting off would have left."""
+    width, height = round(camera.width / factor), round(camera.height / factor)
+    x, y = width / (camera.width // factor) / factor, height / (camera.height // factor) / factor
+    return replace(camera, fx=camera.fx * x, fy=camera.fy * y, cx=camera.cx * x, cy=camera.cy * y, width=width, height=height)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import subprocess
@@ -79,10 +80,8 @@ def _settled() -> int | None:
     """Bytes held, after what is free was given back and the record of the most was reset."""
     if sys.platform != "linux":
         return None
-    try:
+    with contextlib.suppress(AttributeError, OSError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
-    except (AttributeError, OSError):  # another C library
-        pass
     try:
         with open("/proc/self/clear_refs", "w") as file:
             file.write("5")

@@ -1,0 +1,81 @@
+"""Which scenes a folder holds, where their models are, and what is missing."""
+
+from __future__ import annotations
+
+import pytest
+from photographs_for_tests import SHAPES
+
+from gscompress.errors import InputError
+from gscompress.evaluate.batch.datasets import Wanted, find_scenes, missing_of
+from gscompress.evaluate.batch.protocols import protocol
+
+from .batch_for_tests import photographed, with_model
+
+pytest.importorskip("PIL.Image")
+INRIA, GSPLAT = protocol("inria"), protocol("gsplat")
+
+
+def test_mipnerf360(tmp_path):
+    photographed(tmp_path / "bonsai")
+    photographed(tmp_path / "garden", small=4)
+    models = tmp_path / "models"
+    newest = with_model(models, "garden")
+    older = models / "garden" / "point_cloud" / "iteration_7000" / "point_cloud.ply"
+    older.parent.mkdir()
+    older.write_bytes(b"")
+    garden, bonsai = find_scenes(Wanted("mipnerf360", tmp_path, models), INRIA)
+    assert (garden.name, garden.images, garden.downscale, garden.model) == ("garden", "images_4", 1, newest)
+    assert (bonsai.name, bonsai.images, bonsai.downscale, bonsai.model) == ("bonsai", "images_2", 1, None)
+    assert missing_of(garden, 8) == missing_of(bonsai, 8) == []
+    garden, bonsai = find_scenes(Wanted("mipnerf360", tmp_path), GSPLAT)
+    assert (garden.images, garden.downscale, garden.resample) == ("images", 4, "bicubic")
+    (chosen,) = find_scenes(Wanted("mipnerf360", tmp_path, scenes=("bonsai",), images="images", downscale=3), INRIA)
+    assert (chosen.images, chosen.downscale, chosen.resample) == ("images", 3, "mean")
+
+
+def test_what_is_missing(tmp_path):
+    photographed(tmp_path / "bonsai")
+    (tmp_path / "bonsai" / "images_2" / "003.png").unlink()
+    (tmp_path / "bonsai" / "images_2" / "008.png").unlink()
+    bonsai, room = find_scenes(Wanted("mipnerf360", tmp_path, scenes=("bonsai", "room")), INRIA)
+    (lost,) = missing_of(bonsai, 8)
+    assert "2 of 16 photographs" in lost
+    assert "003.png" in lost
+    (absent,) = missing_of(room, 8)
+    assert "room" in absent
+    (tmp_path / "bonsai" / "images_2").rename(tmp_path / "bonsai" / "elsewhere")
+    (folder,) = missing_of(bonsai, 8)
+    assert "images_2" in folder
+
+
+def test_any_folder(tmp_path):
+    photographed(tmp_path / "photographed")
+    (tmp_path / "photographed.ply").write_bytes(SHAPES.read_bytes())
+    (tmp_path / "alone.ply").write_bytes(SHAPES.read_bytes())
+    (tmp_path / "notes").mkdir()
+    with_model(tmp_path, "inria")
+    (tmp_path / "inria" / "cameras.json").write_text("[]")
+    inria, seen, alone = find_scenes(Wanted("folder", tmp_path), INRIA)
+    assert (inria.name, inria.photographs, inria.cameras) == ("inria", None, tmp_path / "inria" / "cameras.json")
+    assert (seen.name, seen.model) == ("photographed", tmp_path / "photographed.ply")
+    assert seen.photographs is not None
+    assert (alone.name, alone.photographs, alone.model, alone.cameras) == ("alone", None, tmp_path / "alone.ply", None)
+    assert all(missing_of(scene, 8) == [] for scene in (inria, seen, alone))
+    (whole,) = find_scenes(Wanted("folder", tmp_path / "photographed"), INRIA)
+    assert (whole.name, whole.photographs) == ("photographed", tmp_path / "photographed")
+
+
+def test_refused(tmp_path):
+    for kind in ("mipnerf360", "folder"):
+        with pytest.raises(InputError, match="found none"):
+            find_scenes(Wanted(kind, tmp_path), INRIA)
+    with pytest.raises(InputError, match="expected a folder"):
+        find_scenes(Wanted("folder", tmp_path / "none"), INRIA)
+    with pytest.raises(InputError, match="models"):
+        find_scenes(Wanted("folder", tmp_path, tmp_path / "none"), INRIA)
+    with pytest.raises(InputError, match="bicycle"):
+        find_scenes(Wanted("mipnerf360", tmp_path, scenes=("lego",)), INRIA)
+    with pytest.raises(InputError, match="scenes"):
+        find_scenes(Wanted("folder", tmp_path, scenes=("../elsewhere",)), INRIA)
+    (nothing,) = find_scenes(Wanted("folder", tmp_path, scenes=("lego",)), INRIA)
+    assert missing_of(nothing, 8) == ["neither photographs nor a trained .ply"]

@@ -2,9 +2,8 @@
 
     loss = squared error of the renders + lambda * bits
 
-Gaussians that are worth less than their bits go, a few at a time, while the others learn to do their work. Later on what is
-rendered has the coder's errors in it: those of its last call, for all values but the harmonics, which are rounded straight
-through.
+Gaussians that are worth less than their bits go, a few at a time, while the others learn to do their work. What is rendered has no
+coder's errors in it, unless the schedule asks for those of the coder's last call: rounding.py mends them afterwards.
 """
 
 from __future__ import annotations
@@ -47,8 +46,9 @@ class Schedule:
         prune_until: share of the iterations.
         prune_bits: a Gaussian stays that is worth so many bits in the end.
         first_share: the same at the first review, over that.
-        noise_from: share of the iterations after which the coder's errors are added to the values that are rendered.
-        noise_every: iterations between two calls of the coder for them.
+        noise_from: share of the iterations after which the coder's errors are added to the values that are rendered; 1 for never, which
+            measured better (0.3 to 1.9 % fewer bytes).
+        noise_every: iterations between two calls of the coder, for them and for what bits cost.
         rate_every: iterations for which one gradient of the bits is used.
         decay: learning rates at the end over those at the start.
         mask_rate: learning rate of masks that decide in place of the weighing who goes (masks.py); 0 for none, which measured better.
@@ -65,7 +65,7 @@ class Schedule:
     prune_until: float = 0.5
     prune_bits: float = 250.0
     first_share: float = 0.25
-    noise_from: float = 0.5
+    noise_from: float = 1.0
     noise_every: int = 25
     rate_every: int = 4
     decay: float = 0.03

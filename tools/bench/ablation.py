@@ -35,7 +35,7 @@ VARIANTS: dict[str, Callable[[Schedule], Schedule]] = {
     NO_RATE: lambda s: s,
     "no pruning while training": lambda s: replace(s, prune_until=0.0),
     "learned masks in place of weighing": lambda s: replace(s, mask_rate=0.1),
-    "the coder's errors never seen in training": lambda s: replace(s, noise_from=1.0),
+    "the coder's errors seen in the second half of training": lambda s: replace(s, noise_from=0.5),
     "bits' gradient every 8 iterations": lambda s: replace(s, rate_every=8),
 }
 

@@ -93,9 +93,10 @@ def run(args: argparse.Namespace) -> int:
 
     if (args.folder is None) == (args.data is None):
         raise InputError("--data: expected the folder of the data, found " + ("none" if args.data is None else "two"))
-    given = {f.name: getattr(args, f.name, None) for f in fields(EvalOptions)}
+    given: dict[str, Any] = {f.name: getattr(args, f.name, None) for f in fields(EvalOptions)}
     given |= {"data": args.data or args.folder, "output": args.output or Path(f"eval_{args.kind}"), "scenes": tuple(args.scenes or ())}
-    options = EvalOptions(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items() if v is not None})
+    known: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items() if v is not None}
+    options = EvalOptions(**known)
     if args.dry_run:
         return _dry_run(check(options), args)
     with _Told(args.quiet) as told:

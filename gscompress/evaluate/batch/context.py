@@ -122,6 +122,12 @@ def load_training(data: SceneData, protocol: Protocol) -> Photographs | None:
     return _photographs(data, protocol, "train")
 
 
+def forget() -> None:
+    """Drops what this process has read."""
+    load_context.cache_clear()
+    load_training.cache_clear()
+
+
 def as_float(photograph: np.ndarray | None) -> np.ndarray:
     """float32 [H, W, 3], 0 to 1."""
     assert photograph is not None

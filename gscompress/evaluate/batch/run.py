@@ -15,6 +15,7 @@ from ...version import VERSION
 from ..codecs import CODECS
 from .cells import CellTask, reason, run_cell
 from .codec_base import Point
+from .context import forget
 from .datasets import SceneData, find_scenes, missing_of
 from .inputs import file_hash, photographs_hash, record_hash
 from .models import Model, ModelTask, train_model
@@ -89,6 +90,7 @@ def evaluate(options: EvalOptions, command: str = "", watcher: Watcher = Watcher
         MissingExtra: Ray is asked for and not installed.
         KeyboardInterrupt: Ctrl-C; what is done is kept.
     """
+    forget()  # what an earlier batch of this process read may have changed since
     batch = _Batch.of(options, command, watcher)
     try:
         run_steps(batch.steps(), batch.pool, batch.done)

@@ -6,7 +6,19 @@ import argparse
 
 from .. import __version__
 from ..bitstream.container import VERSION
-from . import compare, completion, compress, decompress, export_html, info, refine, render, train, view
+from . import (
+    compare,
+    completion,
+    compress,
+    decompress,
+    export_html,
+    info,
+    refine,
+    render,
+    report,
+    train,
+    view,
+)
 from .arguments import Formatter
 
 READS_VERSIONS = (VERSION,)
@@ -22,6 +34,7 @@ examples:
   gscompress export-html scene.gsz                   writes scene.html
   gscompress render scene.gsz -o images --video orbit.mp4
   gscompress train photographs --minutes 10
+  gscompress report results
 
 exit codes:
   0    done
@@ -44,7 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     versions = ", ".join(map(str, READS_VERSIONS))
     parser.add_argument("--version", action="version", version=f"gscompress {__version__} (reads .gsz versions {versions})")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (compress, refine, decompress, info, compare, view, export_html, render, train, completion):
+    for module in (compress, refine, decompress, info, compare, view, export_html, render, train, report, completion):
         command = commands.add_parser(
             module.NAME, help=module.SUMMARY, description=module.SUMMARY[:1].upper() + module.SUMMARY[1:] + ".",
             epilog=module.EPILOG, formatter_class=Formatter,

@@ -66,8 +66,9 @@ class Labels:
             label.update_positions(self._renderer)
             extent = Text.get_window_extent(label, self._renderer)  # an annotation's own includes its line
             box = (extent.x0, extent.y0, extent.x1, extent.y1)
-            if self._fits(box) and (line or self._nearest(box, own)):
-                self._taken.append((box[0] - self._scale, box[1] - self._scale, box[2] + self._scale, box[3] + self._scale))
+            way = self._way(own, box) if line else []
+            if self._fits(box) and not any(_overlap(step, b) for step in way for b in self._taken) and (line or self._nearest(box, own)):
+                self._taken += [(box[0] - self._scale, box[1] - self._scale, box[2] + self._scale, box[3] + self._scale), *way]
                 return True
             label.remove()
         return False
@@ -76,9 +77,16 @@ class Labels:
         return self._axes.transData.transform(np.asarray(points, float).reshape(-1, 2))
 
     def _fits(self, box: Box) -> bool:
-        frame = self._frame
-        inside = box[0] > frame.x0 and box[2] < frame.x1 and box[1] > frame.y0 and box[3] < frame.y1
-        return inside and not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in self._taken)
+        frame, gap = self._frame, 2 * self._scale
+        inside = box[0] > frame.x0 + gap and box[2] < frame.x1 - gap and box[1] > frame.y0 + gap and box[3] < frame.y1 - gap
+        return inside and not any(_overlap(box, b) for b in self._taken)
+
+    def _way(self, own: np.ndarray, box: Box) -> list[Box]:
+        """What a line covers from outside its marker to the middle of a label's box, as far as the box."""
+        to = np.array([box[0] + box[2], box[1] + box[3]]) / 2
+        steps = [_around(x, y, 0.5 * self._scale) for x, y in _along(np.stack([own, to]), 2 * self._scale)]
+        clear = _around(own[0], own[1], (HALF_MARKER + 1) * self._scale)
+        return [step for step in steps if not _overlap(step, clear) and not _overlap(step, box)]
 
     def _nearest(self, box: Box, own: np.ndarray) -> bool:
         """Whether no other point is as near to the box, so that nobody takes it for another's label."""
@@ -89,6 +97,10 @@ class Labels:
 
         others = self._points[np.abs(self._points - own).max(1) > 0.5]
         return bool((distances(others) > 1.3 * distances(own[None])).all())
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def _around(x: float, y: float, half: float) -> Box:

@@ -158,16 +158,19 @@ def _panel(axes: Axes, panel: Panel, data: PlotData, frame: Frame) -> None:
             axes.plot(*zip(*inside, strict=True), zorder=4, **_look(series, len(inside) > 1))
         for x, y in points:
             if not low <= y <= high:
-                _arrow(axes, x, y > high, _look(series, False))
+                _arrow(axes, x, _ends(y, frame), _look(series, False))
 
 
-def _arrow(axes: Axes, x: float, up: bool, look: dict[str, Any]) -> None:
-    """A point beyond the scale: at the frame, pointing outwards."""
-    mixed = axes.get_xaxis_transform()  # x in the data's unit, y of the frame's height
-    at, tip = (0.93, 1.0) if up else (0.07, 0.0)
+def _arrow(axes: Axes, x: float, ends: tuple[float, float], look: dict[str, Any]) -> None:
     arrow = {"arrowstyle": "-|>", "color": look["color"], "lw": 1.5}
-    axes.annotate("", (x, tip), xytext=(x, at), xycoords=mixed, textcoords=mixed, arrowprops=arrow)
-    axes.plot(x, at, transform=mixed, zorder=4, **look)
+    axes.annotate("", (x, ends[1]), xytext=(x, ends[0]), arrowprops=arrow)
+    axes.plot(x, ends[0], zorder=4, **look)
+
+
+def _ends(y: float, frame: Frame) -> tuple[float, float]:
+    """From where to where the arrow goes that stands for a point beyond the scale: outwards, at the frame."""
+    low, high = frame[2:]
+    return (low + 0.93 * (high - low), high) if y > high else (low + 0.07 * (high - low), low)
 
 
 def _handles(data: PlotData) -> list[Line2D]:
@@ -189,8 +192,9 @@ def _name_points(axes: Axes, panel: Panel, data: PlotData, frame: Frame, rendere
     shown = [(r, x, y) for r, x, y in published_points(panel, data) if left <= x <= right and low <= y <= high]
     curves = [[(x, y) for x, y in series.over_size(panel.key) if low <= y <= high] for series in data.series]
     across = [[(left, y), (right, y)] for _, y in (data.baseline.over_size(panel.key) if data.baseline else ()) if low <= y <= high]
-    points = [(x, y) for _, x, y in shown] + [point for curve in curves for point in curve]
-    labels = Labels(axes, renderer, points, [curve for curve in [*curves, *across] if len(curve) > 1])
+    arrows = [[(x, end) for end in _ends(y, frame)] for s in data.series for x, y in s.over_size(panel.key) if not low <= y <= high]
+    points = [(x, y) for _, x, y in shown] + [point for curve in [*curves, *arrows] for point in curve]
+    labels = Labels(axes, renderer, points, [curve for curve in [*curves, *across, *arrows] if len(curve) > 1])
     for series in data.series:
         for point in (series.points[0], series.points[-1]) if len(series.points) > 1 else ():
             value = point.figures.get(panel.key)

@@ -6,7 +6,20 @@ import argparse
 
 from .. import __version__
 from ..bitstream.container import VERSION
-from . import compare, completion, compress, decompress, eval, export_html, info, refine, render, train, view
+from . import (
+    compare,
+    completion,
+    compress,
+    decompress,
+    eval,
+    export_html,
+    info,
+    refine,
+    render,
+    report,
+    train,
+    view,
+)
 from .arguments import Formatter
 
 READS_VERSIONS = (VERSION,)
@@ -23,6 +36,7 @@ examples:
   gscompress render scene.gsz -o images --video orbit.mp4
   gscompress train photographs --minutes 10
   gscompress eval mipnerf360 --data 360_v2 -o results
+  gscompress report results
 
 exit codes:
   0    done
@@ -47,7 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     versions = ", ".join(map(str, READS_VERSIONS))
     parser.add_argument("--version", action="version", version=f"gscompress {__version__} (reads .gsz versions {versions})")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (compress, refine, decompress, info, compare, view, export_html, render, train, eval, completion):
+    for module in (compress, refine, decompress, info, compare, view, export_html, render, train, eval, report, completion):
         command = commands.add_parser(
             module.NAME, help=module.SUMMARY, description=module.SUMMARY[:1].upper() + module.SUMMARY[1:] + ".",
             epilog=module.EPILOG, formatter_class=Formatter,

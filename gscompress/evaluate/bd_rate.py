@@ -31,6 +31,20 @@ def bd_rate(points: Sequence[tuple[float, float]], anchor: Sequence[tuple[float,
     return float(np.expm1((difference[:-1] + difference[1:]).mean() / 2))
 
 
+def size_at(quality: float, anchor: Sequence[tuple[float, float]]) -> float | None:
+    """Bytes that `anchor`'s curve takes at a quality, by the same interpolation; None where it does not reach it.
+
+    Args:
+        quality: in the anchor's unit.
+        anchor: (bytes, quality) of two files or more.
+
+    Raises:
+        InputError: as `bd_rate`.
+    """
+    x, y = _curve("anchor", anchor)
+    return float(np.exp(_pchip(x, y, np.array([quality]))[0])) if x[0] <= quality <= x[-1] else None
+
+
 def _curve(name: str, points: Sequence[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
     """Qualities, ascending, and the logarithms of the bytes; of points of one quality the smallest counts."""
     best: dict[float, float] = {}

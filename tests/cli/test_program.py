@@ -18,7 +18,7 @@ from gscompress.cli import output
 from gscompress.cli.parser import build_parser
 from gscompress.config import CompressOptions
 
-COMMANDS = ("compress", "decompress", "info", "compare", "view", "export-html", "completion")
+COMMANDS = ("compress", "decompress", "info", "compare", "view", "export-html", "report", "completion")
 
 
 def test_help_has_examples(run):

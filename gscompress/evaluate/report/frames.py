@@ -12,7 +12,7 @@ Frame = tuple[float, float, float, float]
 REACH = 2.0
 """How many times beyond the run's own sizes, to either side, published ones are still shown."""
 MARGIN = 0.06
-MANTISSAS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9))
+MANTISSAS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))
 
 
 def published_points(panel: Panel, data: PlotData) -> list[tuple[PublishedResult, float, float]]:
@@ -50,11 +50,15 @@ def quality_limits(panel: Panel, data: PlotData, sizes: tuple[float, float]) -> 
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Round numbers within, four or more of them where there are."""
-    found: list[float] = []
+    """Round numbers within, for a logarithmic scale; three or more."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for mantissas in MANTISSAS:
         found = [m * 10.0**d for d in decades for m in mantissas if low <= m * 10.0**d <= high]
         if len(found) >= 4:
+            return found
+    power = 10.0 ** math.floor(math.log10(high - low))  # a short stretch: even steps
+    for step in (power, power / 2, power / 5):
+        found = [i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
+        if len(found) >= 3:
             break
     return found

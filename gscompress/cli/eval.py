@@ -181,7 +181,7 @@ def _record(done: Outcome, output: Path, report: list[str], notes: list[str]) ->
 
 def _summarise(done: Outcome, output: Path, report: list[str]) -> None:
     plan, cells = done.plan, done.cells
-    print(f"{plan.protocol['line']}")
+    print(f"protocol {plan.protocol['line']}")
     again = f", {done.reused} of them before" if done.reused else ""
     print(f"  cells   {sum(c.ok for c in cells)} of {len(plan.cells)} done{again}, {len(done.failed)} failed; {plan.jobs}")
     for codec in plan.codecs:

@@ -74,7 +74,7 @@ def test_a_batch(data):
     plan = read_plan(data / "out")
     assert plan == found.plan
     assert plan.finished
-    assert plan.protocol["line"].startswith("protocol inria")
+    assert plan.protocol["line"].startswith("inria")
     assert "images, made 2 times smaller" in plan.protocol["line"]
     assert read_cells(data / "out", plan) == list(found.cells)
     cells = {c.id: c for c in found.cells}

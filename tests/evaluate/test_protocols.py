@@ -139,7 +139,7 @@ def test_lpips_without_weights_is_a_note(tmp_path):
 
 def test_what_is_done_otherwise_ends_the_line():
     record = protocol("inria").record(images="photographs as they are")
-    assert record["line"].startswith("protocol inria: ")
+    assert record["line"].startswith("inria: ")
     assert record["line"].endswith("; but photographs as they are")
 
 

@@ -16,10 +16,13 @@ PACKAGES = ("numpy", "torch", "gsplat", "pillow")
 
 @lru_cache(maxsize=1)
 def describe() -> dict[str, Any]:
-    """Processor, threads used, memory in bytes, GPU (None without), system, and the versions that figures depend on."""
+    """Processor, threads used, memory in bytes, GPU (None without), system, the versions that figures depend on, and a "line" for people."""
+    processor, memory, gpu, versions = _processor(), _memory(), _gpu(), {name: _version(name) for name in PACKAGES}
+    held = f", {memory / 1e9:.0f} GB" if memory else ""
+    known = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
     return {
-        "processor": _processor(), "threads": threads(), "memory_bytes": _memory(), "gpu": _gpu(), "system": platform.platform(),
-        "python": platform.python_version(), "gscompress": VERSION, **{name: _version(name) for name in PACKAGES},
+        "line": f"{processor}, {threads()} threads{held}, {gpu or 'no GPU'}; {known}", "processor": processor, "threads": threads(),
+        "memory_bytes": memory, "gpu": gpu, "system": platform.platform(), "python": platform.python_version(), "gscompress": VERSION, **versions,
     }  # fmt: skip
 
 

@@ -58,7 +58,7 @@ class Protocol:
         edges = {"valid": "where the window fits", "zero": "zero-padded", "reflect": "reflected at the edges"}[self.ssim_edges]
         nets = " and ".join({"vgg": "VGG", "alex": "AlexNet"}[net] for net in self.lpips)
         return (
-            f"protocol {self.name}: {copies}; every {self.test_every}th view by name is test; {centre}; {renders}; PSNR per image, then the mean; "
+            f"{self.name}: {copies}; every {self.test_every}th view by name is test; {centre}; {renders}; PSNR per image, then the mean; "
             f"SSIM 11x11 Gaussian, {edges}; LPIPS {nets} on input in {self.lpips_range}"
         )
 

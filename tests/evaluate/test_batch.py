@@ -89,7 +89,7 @@ def test_a_batch(data):
     assert large.renders is not None
     assert small.size_bytes is not None
     assert large.size_bytes is not None
-    assert small.size_bytes < large.size_bytes < base.size_bytes
+    assert small.size_bytes < large.size_bytes < SHAPES.stat().st_size
     assert (small.renders.psnr or 0) < (large.renders.psnr or 0)
     assert cells[CellId("bonsai", "zstd", "default")].lossless
     assert cells[CellId("bonsai", "zstd", "default")].photographs == base.photographs
@@ -323,3 +323,16 @@ def test_scenes_without_photographs(tmp_path):
 def test_options_out_of_range(tmp_path, wrong, words):
     with pytest.raises(InputError, match=words):
         options(tmp_path, **wrong)
+
+
+def test_a_format_that_does_not_know_of_antialiasing(data, tmp_path):
+    """Is not held against its quality: the renderer is told."""
+    pytest.importorskip("gaussforge")
+    scene = gscompress.load(SHAPES)
+    model = data / "models" / "bonsai" / "point_cloud" / "iteration_30000" / "point_cloud.ply"
+    write(replace(scene, antialiased=True), model, "ply", overwrite=True)
+    found = evaluate(options(data, scenes=("bonsai",), codecs=("sog",)))
+    _, sog = found.cells
+    assert sog.renders is not None
+    assert (sog.renders.psnr or 0) > 40
+    assert any("antialiased" in note for note in sog.notes)

@@ -70,7 +70,7 @@ def test_odd_quaternions_and_a_third_band_of_zeros(name, tmp_path):
     assert compare_scenes(scene, peer.decode(path), orbit(scene, 3, width=96, height=64)).psnr > 30
 
 
-def test_png_with_k_means_of_our_own(tmp_path, monkeypatch):
+def test_png_with_k_means_of_our_own(tmp_path, monkeypatch, capsys):
     """gsplat's, which wants CUDA for k-means and for sorting, with both replaced."""
     torch = pytest.importorskip("torch")
     pytest.importorskip("gsplat")
@@ -95,11 +95,15 @@ def test_png_with_k_means_of_our_own(tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, name, module)
     scene, path = load(SHAPES), tmp_path / "file.zip"
     CODECS["png"].encode(Source(SHAPES, scene), Point(), path)
+    assert capsys.readouterr().out == "", "standard output may be JSON"
     decoded = CODECS["png"].decode(path)
     assert len(decoded) == int(len(scene) ** 0.5) ** 2
     assert decoded.sh_degree == scene.sh_degree
     kept = scene.select(np.argsort(-scene.opacity_logits, kind="stable")[: len(decoded)])
     assert compare_scenes(kept, decoded, orbit(scene, 3, width=96, height=64)).psnr > 30
+    path.write_bytes(b"no zip")
+    with pytest.raises(ToolFailed, match="png: BadZipFile"):
+        CODECS["png"].decode(path)
 
 
 def test_names_and_points():
@@ -125,6 +129,36 @@ def test_bands_that_are_zero_are_dropped():
     found = normalised(Scene(scene.means, scene.quats, scene.log_scales, scene.opacity_logits, sh))
     assert found.sh_degree == 1
     assert np.linalg.norm(found.quats, axis=1) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["own-sog", "own-spz", "own-compressed-ply", "sog", "spz-8bit"])
+def test_nobody_pays_for_bands_that_are_zero(name, tmp_path):
+    peer, scene, sizes = usable(name), random_scene(500, 3), []
+    zeros = scene.sh.copy()
+    zeros[:, 1:] = 0
+    for sh in (zeros, zeros[:, :1]):
+        given = Scene(scene.means, scene.quats, scene.log_scales, scene.opacity_logits, sh)
+        ply, path = tmp_path / "scene.ply", tmp_path / f"file{peer.suffix}"
+        write(given, ply, overwrite=True)
+        peer.encode(Source(ply, given), Point(), path)
+        sizes.append(path.stat().st_size)
+    assert sizes[0] == sizes[1]
+
+
+def test_what_gaussforge_says_is_passed_on(tmp_path, monkeypatch):
+    """It returns its errors."""
+    gaussforge = pytest.importorskip("gaussforge")
+    monkeypatch.setattr(gaussforge, "GaussForge", lambda: types.SimpleNamespace(convert=lambda *_: {"error": "out of luck"}))
+    with pytest.raises(ToolFailed, match="sog: out of luck"):
+        CODECS["sog"].encode(Source(SHAPES, load(SHAPES)), Point(), tmp_path / "x.sog")
+
+
+@pytest.mark.parametrize(("command", "words"), [('"node cli.mjs', "expected a command"), (" ", "npm install")])
+def test_a_variable_that_is_no_command(monkeypatch, command, words):
+    monkeypatch.setenv(splat_transform.VARIABLE, command)
+    monkeypatch.setattr(splat_transform.shutil, "which", lambda name: None)
+    splat_transform._found.cache_clear()
+    assert words in (CODECS["spz"].missing() or "")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands in for the program")
@@ -156,7 +190,7 @@ def test_a_splat_transform_that_fails(tmp_path, monkeypatch):
     monkeypatch.setenv(splat_transform.VARIABLE, str(program))
     assert CODECS["spz"].missing() is None
     assert CODECS["spz"].tool() == "splat-transform 3.9.0"
-    with pytest.raises(ToolFailed, match="out of luck"):
+    with pytest.raises(ToolFailed, match="spz: program: ended with 1: out of luck"):
         CODECS["spz"].encode(Source(SHAPES, load(SHAPES)), Point(), tmp_path / "x.spz")
     program.write_text('#!/bin/sh\nif [ "$1" = --version ]; then echo v3.9.0; fi\n')
     with pytest.raises(ToolFailed, match="wrote nothing"):

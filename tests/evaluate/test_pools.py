@@ -79,12 +79,14 @@ def test_a_group_keeps_to_its_process():
             assert pool.choose(["a", "a", "b"]) == (0 if group == "a" else 2)
             pool.submit(Job(where, None, group))
         assert pool.choose(["a", "b"]) is None
-        first, (pid, share) = pool.next()
+        first, result = pool.next()
+        assert not isinstance(result, Lost)
+        pid, share = result
         other = "b" if first.group == "a" else "a"
         assert pool.choose([other, "c", first.group]) == 2
         assert pool.choose([other, "c"]) == 1
         pool.submit(Job(where, None, first.group))
-        found = {job.group: result for job, result in (pool.next(), pool.next())}
+        found: dict[str, Any] = {job.group: result for job, result in (pool.next(), pool.next())}
         assert found[first.group][0] == pid
         assert found[other][0] not in (pid, os.getpid())
         assert share == max(1, threads() // 2)

@@ -96,6 +96,10 @@ def _worked(task: CellTask, codec: Codec, blank: Cell) -> Cell:
     finally:
         if not task.settings.keep_files:
             path.unlink(missing_ok=True)
+    notes = context.notes
+    if decoded.antialiased != context.scene.antialiased:
+        notes = (*notes, "the file does not say whether opacities make up for the dilation (antialiased): rendered as the source is")
+        decoded = replace(decoded, antialiased=context.scene.antialiased)
     lossless = same(context.scene, decoded)
     renders = context.source if lossless else context.renders(decoded)
     shown, beside, per_view = measure(context, renders, lossless)
@@ -104,7 +108,7 @@ def _worked(task: CellTask, codec: Codec, blank: Cell) -> Cell:
         blank, status=OK, size_bytes=size_bytes, source_bytes=context.path.stat().st_size, splats_in=len(context.scene), splats=len(decoded),
         encode_seconds=encoding.seconds, decode_seconds=decoding.seconds, encode_memory_bytes=encoding.memory_bytes,
         decode_memory_bytes=decoding.memory_bytes, fps=renders.fps, renderer=context.renderer, views=len(context.views), width=first.width,
-        height=first.height, photographs=shown, renders=beside, lossless=lossless, tool=codec.tool(), notes=context.notes, per_view=per_view,
+        height=first.height, photographs=shown, renders=beside, lossless=lossless, tool=codec.tool(), notes=notes, per_view=per_view,
     )  # fmt: skip
 
 

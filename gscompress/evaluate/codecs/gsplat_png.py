@@ -1,12 +1,15 @@
 """gsplat's PngCompression: attributes sorted into images by PLAS, 16- and 8-bit PNG files, harmonics by k-means.
 
 It drops the least opaque Gaussians until their number is a square. The folder that it writes is counted as one stored zip.
+Its k-means draws 65,536 centres from the Gaussians: a scene with harmonics and fewer of them fails.
 """
 
 from __future__ import annotations
 
+import io
 import tempfile
 import zipfile
+from contextlib import redirect_stdout
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,13 +42,14 @@ class GsplatPng:
 
     def encode(self, source: Source, point: Point, path: Path) -> None:
         with peer_errors(self.name, path), tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            _method().compress(folder, _splats(normalised(source.scene)))
+            with redirect_stdout(io.StringIO()):  # it prints a warning, where JSON may be going
+                _method().compress(folder, _splats(normalised(source.scene)))
             with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
                 for file in sorted(Path(folder).iterdir()):
                     archive.write(file, file.name)
 
     def decode(self, path: Path) -> Scene:
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        with peer_errors(self.name, path), tempfile.TemporaryDirectory(dir=path.parent) as folder:
             with zipfile.ZipFile(path) as archive:
                 archive.extractall(folder)
             found = {name: np.asarray(tensor.cpu(), np.float32) for name, tensor in _method().decompress(folder).items()}

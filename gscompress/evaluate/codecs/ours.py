@@ -12,9 +12,14 @@ from ...config import CompressOptions, RefineOptions
 from ...scene import Scene
 from ...version import VERSION
 from ..batch.codec_base import Asked, Point, Source
+from .peer_input import normalised
 
 QUALITIES = (20.0, 40.0, 60.0, 80.0)
 """Where none are asked for."""
+
+
+NEEDS = {"sog": "PIL", "spz": "zstandard"}
+"""Modules of an extra, by format."""
 
 
 class Gsz:
@@ -50,7 +55,7 @@ class Gsz:
 
 @dataclass(frozen=True)
 class OwnWriter:
-    """A format of others, written and read by this package; `format` is its name in `gscompress.io`."""
+    """A format of others, written and read by this package, from the same input that peers get; `format` is its name in `gscompress.io`."""
 
     name: str
     label: str
@@ -58,8 +63,8 @@ class OwnWriter:
     format: str
 
     def missing(self) -> str | None:
-        lacking = [p for p, module in (("pillow", "PIL"), ("zstandard", "zstandard")) if not find_spec(module)]
-        return f"pip install 'gscompress[formats]' ({' and '.join(lacking)})" if lacking and self.format != "compressed.ply" else None
+        module = NEEDS.get(self.format)
+        return None if module is None or find_spec(module) else "pip install 'gscompress[formats]'"
 
     def tool(self) -> str:
         return f"gscompress {VERSION}"
@@ -68,7 +73,7 @@ class OwnWriter:
         return (Point(),)
 
     def encode(self, source: Source, point: Point, path: Path) -> None:
-        io.write(source.scene, path, self.format, overwrite=True)
+        io.write(normalised(source.scene), path, self.format, overwrite=True)
 
     def decode(self, path: Path) -> Scene:
         return io.read(path).scene

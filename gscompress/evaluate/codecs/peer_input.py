@@ -39,9 +39,11 @@ def ply_of(scene: Scene, beside: Path) -> Iterator[Path]:
 
 @contextmanager
 def peer_errors(name: str, path: Path) -> Iterator[None]:
-    """Turns whatever another package raises into `ToolFailed`, and makes sure that it wrote something."""
+    """Turns whatever another package raises into `ToolFailed` that names the codec, and makes sure that there is something at `path`."""
     try:
         yield
+    except ToolFailed as error:
+        raise ToolFailed(f"{name}: {error}") from error
     except (GSCompressError, OSError, MemoryError):
         raise
     except Exception as error:  # bindings of C++ raise anything

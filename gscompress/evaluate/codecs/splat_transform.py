@@ -32,7 +32,10 @@ START_SECONDS = 60
 @lru_cache(maxsize=4)
 def _found(asked: str) -> tuple[tuple[str, ...], str]:
     """The command and its version, or (), and why it cannot be used."""
-    command = tuple(shlex.split(asked)) if asked else (shutil.which("splat-transform") or "",)
+    try:
+        command = tuple(shlex.split(asked)) or (shutil.which("splat-transform") or "",)
+    except ValueError as error:  # quotes that do not end
+        return (), f"{VARIABLE}: expected a command, found {asked} ({error}): {INSTALL}"
     if not command[0]:
         return (), INSTALL
     try:

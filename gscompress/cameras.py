@@ -39,6 +39,13 @@ class Camera:
         sx, sy = width / self.width, height / self.height
         return Camera(self.world_to_camera, self.fx * sx, self.fy * sy, self.cx * sx, self.cy * sy, width, height, self.name)
 
+    def within(self, side: int) -> Camera:
+        """The same view with no side of the image above `side` px, and of the same proportions."""
+        longest = max(self.width, self.height)
+        if longest <= side:
+            return self
+        return self.resized(*(max(1, round(length * side / longest)) for length in (self.width, self.height)))
+
 
 def thinned(cameras: Sequence[Camera], count: int) -> list[Camera]:
     """At most `count` of them, evenly spread."""

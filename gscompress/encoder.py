@@ -28,6 +28,10 @@ EXTRA_IMPORTANCE = 0.25
 
 JUDGES = 100
 
+LARGEST_SIDE = 1600
+"""px, of the caller's views, the field's rule for photographs: cameras of a reconstruction may have ten times the pixels, all of which
+would be rendered and held."""
+
 MEAN_LIMIT, SH_LIMIT = 1e25, 128.0
 """Largest coordinate and harmonic that a file holds."""
 
@@ -89,7 +93,8 @@ class Encoder:
         Raises:
             InputError: cameras were given, and none of them sees a Gaussian.
         """
-        given = spread(list(cameras or []), plan.given)
+        cameras = [camera.within(LARGEST_SIDE) for camera in cameras or ()]
+        given = spread(cameras, plan.given)
         height = plan.width * 5 // 8
         extra = synthesise(scene, plan.synthesised if given else plan.alone, width=plan.width, height=height)
         importance = [1.0] * len(given) + [EXTRA_IMPORTANCE if given else 1.0] * len(extra)
@@ -97,7 +102,7 @@ class Encoder:
         if given and not any(image.any() for image in measured.images[: len(given)]):
             raise InputError(f"cameras: expected one that sees the scene, found none among {len(given)}")
         weights = with_prior(scene, measured.weights, measured.views, measured.views_seen, *_prior(plan, bool(given)))
-        return Encoder(scene, plan, measured, weights, tuple(cameras or ()), scene)
+        return Encoder(scene, plan, measured, weights, tuple(cameras), scene)
 
     @cached_property
     def judges(self) -> list[tuple[Camera, np.ndarray]]:

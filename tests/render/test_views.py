@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gscompress.cameras import Camera
 from gscompress.errors import InputError
 from gscompress.render import contributions, synthesise
 from gscompress.render.views import fibonacci_sphere, measure_extent, region_centres
@@ -122,3 +123,12 @@ def test_regions_of_a_long_scene():
     np.testing.assert_allclose(np.sort(centres[:, 0]), np.linspace(-26.25, 26.25, 8), atol=1)
     assert np.abs(centres[:, 1:]).max() < 0.2
     assert region_centres(empty_scene()) == []
+
+
+def test_a_camera_within_a_size():
+    camera = Camera(np.eye(4), 5000.0, 4000.0, 2400.0, 1600.0, 4800, 3200, "a")
+    small = camera.within(1600)
+    assert (small.width, small.height, small.name) == (1600, 1067, "a")
+    assert small.fx == pytest.approx(5000 / 3)
+    assert small.cy == pytest.approx(1600 * 1067 / 3200)
+    assert camera.within(4800) is camera

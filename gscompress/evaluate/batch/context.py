@@ -149,7 +149,9 @@ def _views(data: SceneData, scene: Scene, protocol: Protocol) -> tuple[Sequence[
     """Cameras for encoders, test views, the background, and notes."""
     photographs = _photographs(data, protocol, "test")
     if photographs is not None:
-        learnt = [s.camera for s in photographs_of(data, protocol.test_every) if not s.test]
+        first = photographs.test[0].camera
+        side = max(first.width, first.height)  # an encoder sees no more than is measured
+        learnt = [s.camera.within(side) for s in photographs_of(data, protocol.test_every) if not s.test]
         return learnt, [View(p.camera, p.image) for p in photographs.test], photographs.background, []
     if data.cameras is None:
         made = synthesise(scene, DEFAULT_VIEWS)

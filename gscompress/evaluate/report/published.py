@@ -47,15 +47,8 @@ class Published:
 
 
 def load_published() -> Published:
-    """Those that come with the package; none where it comes without.
-
-    Raises:
-        Corrupt: the file is not such a file.
-    """
-    file = resources.files("gscompress.evaluate.report").joinpath(FILE)
-    if not file.is_file():
-        return Published()
-    return parse_published(file.read_bytes())
+    """Those that come with the package."""
+    return parse_published(resources.files("gscompress.evaluate.report").joinpath(FILE).read_bytes())
 
 
 def parse_published(data: bytes) -> Published:

@@ -30,7 +30,7 @@ class Rates:
     log_scales: float = 1.5e-2
     opacity_logits: float = 7.5e-2
     sh_constant: float = 7.5e-3
-    sh_rest: float = 1.5e-3
+    sh_rest: float = 8e-4
     betas: tuple[float, float] = (0.9, 0.99)
 
 

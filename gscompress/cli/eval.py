@@ -19,6 +19,7 @@ from .output import print_json
 from .sizes import format_size
 
 if TYPE_CHECKING:
+    from ..evaluate.batch.models import Model
     from ..evaluate.batch.run import Check, Outcome
     from ..evaluate.batch.store import Cell
 
@@ -100,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         return _dry_run(check(options), args)
     with _Told(args.quiet) as told:
-        done = evaluate(options, shlex.join(["gscompress", *sys.argv[1:]]), Watcher(told.cell, told.stage))
+        done = evaluate(options, shlex.join(["gscompress", *sys.argv[1:]]), Watcher(told.cell, told.model, told.stage))
     report, notes = [], list(done.notes)
     try:
         report = [str(path) for path in write_report(options.output).paths]
@@ -132,6 +133,12 @@ class _Told:
         self._bar.set_description_str("evaluating")
         if not self._quiet:
             tqdm.write(_line(cell), file=sys.stderr)
+
+    def model(self, scene: str, model: Model) -> None:
+        """Of a scene that is trained."""
+        what = model.error or ("trained before" if model.cached else f"trained in {model.seconds:.0f} s")
+        if not self._quiet:
+            tqdm.write(f"{scene:<12} {what}", file=sys.stderr)
 
     def stage(self, stage: str, share: float) -> None:
         """Of a training."""

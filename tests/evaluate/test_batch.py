@@ -282,12 +282,15 @@ def test_a_scene_without_a_model_is_trained_once(tmp_path):
     photographed(tmp_path / "data" / "bonsai", count=9)
     how: dict[str, Any] = {"models": None, "train_iterations": 30, "codecs": ("own-spz",)}
     stages: list[float] = []
-    found = evaluate(options(tmp_path, **how), watcher=Watcher(stage=lambda stage, share: stages.append(share)))
+    models: list[bool] = []
+    watcher = Watcher(stage=lambda stage, share: stages.append(share), model=lambda scene, model: models.append(model.cached))
+    found = evaluate(options(tmp_path, **how), watcher=watcher)
     assert statuses(found) == {"bonsai/ply@default": OK, "bonsai/own-spz@default": OK}
     assert stages[-1] == 1
     model = tmp_path / "out" / "models" / "bonsai.ply"
     before = model.stat().st_mtime_ns
-    again = evaluate(options(tmp_path, **how, resume=True))
+    again = evaluate(options(tmp_path, **how, resume=True), watcher=watcher)
+    assert models == [False, True]
     assert again.reused == 2
     assert model.stat().st_mtime_ns == before
     longer = evaluate(options(tmp_path, **how | {"train_iterations": 40}, resume=True))
@@ -310,6 +313,17 @@ def test_scenes_without_photographs(tmp_path):
     assert (spz.renders.psnr or 0) > 30
     assert spz.views == 12
     assert any("made up" in note for note in spz.notes)
+
+
+@pytest.mark.parametrize(
+    ("codecs", "points", "meant"),
+    [
+        (("gsz",), {}, "ply gsz"), (("gsz",), {"qualities": (5.0,)}, "ply gsz"), (("zstd", "gsz"), {"lambdas": (1e-4,)}, "ply zstd gsz-trained"),
+        (("gsz", "gsz-trained"), {"qualities": (5.0,), "lambdas": (1e-4,)}, "ply gsz gsz-trained"), (("gsz-trained", "ply"), {}, "ply gsz-trained"),
+    ],
+)  # fmt: skip
+def test_which_codecs_are_meant(tmp_path, codecs, points, meant):
+    assert " ".join(options(tmp_path, codecs=codecs, **points).all_codecs) == meant
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ class EvalOptions:
     scenes: tuple[str, ...] = ()
     codecs: tuple[str, ...] = field(default=DEFAULT_CODECS, metadata={"help": f"one of {', '.join(c for c in CODECS if c != BASELINE)}; may be repeated"})
     qualities: tuple[float, ...] = field(default=(), metadata={"help": "operating points of gsz in closed form, 1 to 100"})
-    lambdas: tuple[float, ...] = field(default=(), metadata={"help": "operating points of gsz by training, against the photographs where there are some"})
+    lambdas: tuple[float, ...] = field(default=(), metadata={"help": "operating points of gsz-trained, which gsz then stands for too: by training, against the photographs where there are some"})
     iterations: int = field(default=2000, metadata={"help": "of the training that a lambda means"})
     train_iterations: int = field(default=30_000, metadata={"help": "of plain 3DGS, where there is no trained scene"})
     protocol: str = field(default="inria", metadata={"help": "how to measure: inria, gsplat or nerfbaselines"})
@@ -81,6 +81,12 @@ class EvalOptions:
     def asked(self) -> Asked:
         """Operating points."""
         return Asked(self.qualities, self.lambdas, self.iterations)
+
+    @property
+    def all_codecs(self) -> tuple[str, ...]:
+        """The baseline and those asked for, once each; "gsz" means what the operating points are of: closed form, training, or both."""
+        ours = (*(("gsz",) if self.qualities or not self.lambdas else ()), *(("gsz-trained",) if self.lambdas else ()))
+        return tuple(dict.fromkeys(name for codec in (BASELINE, *self.codecs) for name in (ours if codec == "gsz" else (codec,))))
 
     @property
     def wanted(self) -> Wanted:

@@ -24,7 +24,6 @@ from .pools import InProcess, Job, Lost, Pool, Processes
 from .ray_pool import RayPool
 from .schedule import Step, run_steps
 from .store import (
-    BASELINE,
     FAILED,
     NOT_INSTALLED,
     PLAN,
@@ -65,9 +64,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Watcher:
-    """Who is told: of cells that are done (and how many of how many are), and of how far training a scene is."""
+    """Who is told: of cells that are done (and how many of how many are), of scenes that are trained, and of how far training one is."""
 
     cell: Callable[[Cell, int, int], None] = lambda cell, done, total: None
+    model: Callable[[str, Model], None] = lambda scene, model: None
     stage: Callable[[str, float], None] = lambda stage, share: None
 
 
@@ -123,7 +123,7 @@ class _Batch:
         """Finds scenes and codecs, and writes the plan."""
         start, checks = time.perf_counter(), check(options)
         before = _plan_before(options)
-        codecs = dict.fromkeys((BASELINE, *options.codecs))
+        codecs = options.all_codecs
         missing = {name: CODECS[name].missing() for name in codecs}
         points = {name: CODECS[name].points(options.asked) for name in codecs}
         cells = [CellId(c.data.name, name, p.name) for c in checks for name in codecs for p in points[name]]
@@ -165,8 +165,10 @@ class _Batch:
             cell = Cell(*_names(step.name), FAILED, result.reason) if isinstance(result, Lost) else result
             self.work += cell.seconds
             self._keep(cell)
-        elif not isinstance(result, Lost):
-            self.work += result.seconds
+        else:
+            model = Model(None, result.reason, 0.0) if isinstance(result, Lost) else result
+            self.work += model.seconds
+            self.watcher.model(str(step.name), model)
 
     def keep_plan(self, finished: bool) -> None:
         """Writes the plan anew with the time that it took, if the folder takes it."""

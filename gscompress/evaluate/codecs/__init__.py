@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...errors import InputError
 from ..batch.codec_base import Asked, Codec, Point, Source
 from .gsplat_png import GsplatPng
-from .ours import Gsz, OwnWriter
+from .ours import Gsz, GszTrained, OwnWriter
 from .plain import Uncompressed, Zstd
 from .python_peers import GaussforgeSog, GsplySpz
 from .splat_transform import SplatTransform
@@ -15,6 +15,7 @@ CODECS: dict[str, Codec] = {
     for codec in (
         Uncompressed(),
         Gsz(),
+        GszTrained(),
         GaussforgeSog(),
         SplatTransform("sog-st", "SOG (splat-transform)", ".sog", ("-g", "cpu")),
         SplatTransform("spz", "SPZ v4 (splat-transform)", ".spz", ("--spz-version", "4")),

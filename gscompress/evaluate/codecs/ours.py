@@ -14,7 +14,7 @@ from ...version import VERSION
 from ..batch.codec_base import Asked, Point, Source
 from .peer_input import normalised
 
-QUALITIES = (20.0, 40.0, 60.0, 80.0)
+QUALITIES, LAMBDAS = (20.0, 40.0, 60.0, 80.0), (1e-5, 3e-5)
 """Where none are asked for."""
 
 
@@ -22,10 +22,10 @@ NEEDS = {"sog": "PIL", "spz": "zstandard"}
 """Modules of an extra, by format."""
 
 
-class Gsz:
-    """`.gsz`: at a quality in closed form, at a lambda by training, against the photographs where there are some."""
+class _Gsz:
+    """What both ways to a `.gsz` file share."""
 
-    name, label, suffix = "gsz", "gscompress", ".gsz"
+    suffix = ".gsz"
 
     def missing(self) -> str | None:
         return None
@@ -33,24 +33,40 @@ class Gsz:
     def tool(self) -> str:
         return f"gscompress {VERSION}"
 
+    def decode(self, path: Path) -> Scene:
+        return decompress(path.read_bytes(), str(path))
+
+
+class Gsz(_Gsz):
+    """In closed form, at a quality."""
+
+    name, label = "gsz", "gscompress"
+
     def points(self, asked: Asked) -> tuple[Point, ...]:
-        qualities = asked.qualities if asked.qualities or asked.lambdas else QUALITIES
-        trained = [Point(f"lambda{value:g}", {"lambda": value, "iterations": asked.iterations}) for value in asked.lambdas]
-        return (*(Point(f"q{value:g}", {"quality": value}) for value in qualities), *trained)
+        return tuple(Point(f"q{value:g}", {"quality": value}) for value in dict.fromkeys(asked.qualities or QUALITIES))
 
     def encode(self, source: Source, point: Point, path: Path) -> None:
-        cameras = list(source.cameras) or None
-        if "quality" in point.options:
-            path.write_bytes(compress_scene(source.scene, CompressOptions(quality=point.options["quality"]), cameras).data)
-            return
+        options = CompressOptions(quality=point.options["quality"])
+        path.write_bytes(compress_scene(source.scene, options, list(source.cameras) or None).data)
+
+
+class GszTrained(_Gsz):
+    """By training for rate and distortion, at a lambda, against the photographs where there are some and else against the scene's renders."""
+
+    name, label = "gsz-trained", "gscompress, trained"
+
+    def missing(self) -> str | None:
+        return None if find_spec("torch") else "pip install 'gscompress[train]'"
+
+    def points(self, asked: Asked) -> tuple[Point, ...]:
+        return tuple(Point(f"lambda{value:g}", {"lambda": value, "iterations": asked.iterations}) for value in dict.fromkeys(asked.lambdas or LAMBDAS))
+
+    def encode(self, source: Source, point: Point, path: Path) -> None:
         from ...train.refine import refine_scene
 
         aims = RefineOptions(lambda_=point.options["lambda"], iterations=point.options["iterations"])
-        seen = None if source.photographs is not None else cameras
-        path.write_bytes(refine_scene(source.scene, aims, seen, photographs=source.photographs, finish=False).data)
-
-    def decode(self, path: Path) -> Scene:
-        return decompress(path.read_bytes(), str(path))
+        cameras = None if source.photographs is not None else list(source.cameras) or None
+        path.write_bytes(refine_scene(source.scene, aims, cameras, photographs=source.photographs, finish=False).data)
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def size_limits(data: PlotData) -> tuple[float, float]:
 
 
 def quality_limits(panel: Panel, data: PlotData, sizes: tuple[float, float]) -> tuple[float, float]:
-    """Of the run's own figures but for those far worse than the best; published ones may widen them by half to either side."""
+    """Of the run's own figures but for those far worse than the best; published ones may widen them to either side."""
     all_series = [*data.series, *([data.baseline] if data.baseline else [])]
     own = [value for series in all_series for _, value in series.over_size(panel.key) if math.isfinite(value)]
     low, high = min(own), max(own)
@@ -41,7 +41,7 @@ def quality_limits(panel: Panel, data: PlotData, sizes: tuple[float, float]) -> 
         low = min(v for v in own if v >= high - panel.most_span)
     else:
         high = max(v for v in own if v <= low + panel.most_span)
-    reach = max(high - low, panel.least_span) / 2
+    reach = 2 * panel.most_span
     near = [y for _, x, y in published_points(panel, data) if sizes[0] <= x <= sizes[1] and low - reach <= y <= high + reach]
     low, high = min([low, *near]), max([high, *near])
     missing = max(0.0, panel.least_span - (high - low)) / 2

@@ -16,9 +16,9 @@ from scenes_for_tests import random_scene
 from gscompress import load
 from gscompress.errors import GSCompressError, InputError
 from gscompress.evaluate.batch.cells import same
-from gscompress.evaluate.batch.usage import ToolFailed, measured, run_tool
 from gscompress.evaluate.codecs import CODECS, Asked, Point, Source, codec, splat_transform
 from gscompress.evaluate.codecs.peer_input import normalised
+from gscompress.evaluate.codecs.usage import ToolFailed, measured, run_tool
 from gscompress.evaluate.compare import compare_scenes
 from gscompress.io import write
 from gscompress.render.paths import orbit

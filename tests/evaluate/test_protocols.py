@@ -14,10 +14,10 @@ from gscompress import load
 from gscompress.cameras import Camera
 from gscompress.errors import InputError
 from gscompress.evaluate.batch.cells import CellTask, run_cell
-from gscompress.evaluate.batch.codec_base import Point
 from gscompress.evaluate.batch.context import Settings
 from gscompress.evaluate.batch.datasets import Wanted, find_scenes
 from gscompress.evaluate.batch.protocols import PROTOCOLS, protocol
+from gscompress.evaluate.codecs.base import Point
 from gscompress.evaluate.lpips import LPIPS
 from gscompress.evaluate.metrics import ssim
 from gscompress.render import render

@@ -15,14 +15,14 @@ import numpy as np
 from ...errors import GSCompressError
 from ...scene import Scene
 from ..codecs import CODECS
+from ..codecs.base import Codec, Point, Source
+from ..codecs.usage import measured
 from ..metrics import mean_psnr
 from . import machine
-from .codec_base import Codec, Point, Source
 from .context import Context, Settings, as_float, load_context, load_training
 from .datasets import SceneData
 from .renders import Renders
 from .store import FAILED, NOT_INSTALLED, OK, Cell, CellId, Quality
-from .usage import measured
 
 FILES = "files"
 NEEDS_PHOTOGRAPHS = "lambda"

@@ -9,11 +9,10 @@ from typing import Any
 from ...errors import InputError
 from ...render.images import BACKENDS, Backend
 from ..codecs import CODECS
-from .codec_base import Asked
+from ..codecs.base import BASELINE, Asked
 from .context import LARGEST_SIDE, Settings
 from .datasets import KINDS, Wanted
 from .protocols import Protocol, protocol
-from .store import BASELINE
 
 DEFAULT_CODECS = ("gsz", "sog", "spz", "compressed-ply", "zstd")
 LOCAL_RAY = "local"

@@ -13,8 +13,8 @@ from ...errors import Corrupt, GSCompressError, InputError, OutputError
 from ...train.splatting_options import SplattingOptions
 from ...version import VERSION
 from ..codecs import CODECS
+from ..codecs.base import Point
 from .cells import CellTask, reason, run_cell
-from .codec_base import Point
 from .context import forget
 from .datasets import SceneData, find_scenes, missing_of
 from .inputs import file_hash, photographs_hash, record_hash

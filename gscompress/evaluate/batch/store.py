@@ -17,8 +17,6 @@ SCHEMA = 1
 PLAN = "eval.json"
 CELLS = "cells"
 OK, FAILED, NOT_INSTALLED = "ok", "failed", "not installed"
-BASELINE = "ply"
-"""The codec that does nothing: the trained scene as it is, which every other one is compared with."""
 
 
 @dataclass(frozen=True)

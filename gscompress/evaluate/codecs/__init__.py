@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...errors import InputError
-from ..batch.codec_base import Asked, Codec, Point, Source
+from .base import Asked, Codec, Point, Source
 from .gsplat_png import GsplatPng
 from .ours import Gsz, GszTrained, OwnWriter
 from .plain import Uncompressed, Zstd

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ...scene import Scene
-from ..batch.codec_base import Asked, Point, Source
+from .base import Asked, Point, Source
 from .peer_input import normalised, peer_errors
 
 NEEDS = {"torch": "torch", "gsplat": "gsplat", "torchpq": "torchpq with cupy for a CUDA device", "plas": "PLAS from github.com/fraunhoferhhi/PLAS", "imageio": "imageio"}

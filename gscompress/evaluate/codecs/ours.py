@@ -11,7 +11,7 @@ from ...codec import compress_scene, decompress
 from ...config import CompressOptions, RefineOptions
 from ...scene import Scene
 from ...version import VERSION
-from ..batch.codec_base import Asked, Point, Source
+from .base import Asked, Point, Source
 from .peer_input import normalised
 
 QUALITIES, LAMBDAS = (20.0, 40.0, 60.0, 80.0), (1e-5, 3e-5)

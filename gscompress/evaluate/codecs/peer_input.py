@@ -12,7 +12,7 @@ import numpy as np
 from ... import io
 from ...errors import GSCompressError
 from ...scene import SH_COEFFICIENTS, Scene
-from ..batch.usage import ToolFailed
+from .usage import ToolFailed
 
 WORDS = 300
 """Characters of a peer's error that are kept."""

@@ -11,8 +11,7 @@ from pathlib import Path
 from ... import io
 from ...scene import Scene
 from ...version import VERSION
-from ..batch.codec_base import Asked, Point, Source
-from ..batch.store import BASELINE
+from .base import BASELINE, Asked, Point, Source
 
 ZSTD_LEVEL = 19
 

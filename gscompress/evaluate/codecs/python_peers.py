@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ... import io
 from ...scene import Scene
-from ..batch.codec_base import Asked, Point, Source
-from ..batch.usage import ToolFailed
+from .base import Asked, Point, Source
 from .peer_input import peer_errors, ply_of
+from .usage import ToolFailed
 
 
 class _Package:

@@ -17,9 +17,9 @@ from pathlib import Path
 from ... import io
 from ...errors import GSCompressError
 from ...scene import Scene
-from ..batch.codec_base import Asked, Point, Source
-from ..batch.usage import run_tool
+from .base import Asked, Point, Source
 from .peer_input import peer_errors, ply_of
+from .usage import run_tool
 
 VARIABLE = "GSCOMPRESS_SPLAT_TRANSFORM"
 """Environment variable with the command, if it is not on the path: for example "node /opt/splat-transform/bin/cli.mjs"."""

@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..batch.store import BASELINE, CodecRecord
+from ..batch.store import CodecRecord
 from ..bd_rate import bd_rate, size_at
+from ..codecs.base import BASELINE
 from .summary import PHOTOGRAPHS, RENDERS, Mean, Row, Summary, codecs
 
 BD_RATE, ONE_POINT = "BD-rate", "one point"

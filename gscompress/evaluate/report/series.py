@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..batch.store import BASELINE
+from ..codecs.base import BASELINE
 from .published import Published, PublishedResult
 from .summary import PHOTOGRAPHS, RENDERS, Figures, SceneSet, Summary, codecs
 

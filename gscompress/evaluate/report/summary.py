@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..batch.store import BASELINE, FAILED, NOT_INSTALLED, OK, Cell, CellId, CodecRecord, Plan, Quality
+from ..batch.store import FAILED, NOT_INSTALLED, OK, Cell, CellId, CodecRecord, Plan, Quality
+from ..codecs.base import BASELINE
 from ..metrics import mean_psnr
 
 NOT_RUN = "not run"

@@ -13,6 +13,9 @@ from ...scene import Scene
 if TYPE_CHECKING:
     from ...train.photographs import Photographs
 
+BASELINE = "ply"
+"""The codec that does nothing: the trained scene as it is, which every other one is compared with."""
+
 
 @dataclass(frozen=True, eq=False)
 class Source:

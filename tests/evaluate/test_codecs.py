@@ -117,6 +117,8 @@ def test_names_and_points():
     asked = Asked((12.5, 50.0, 50.0), (1e-5, 3e-4), 70)
     assert [p.name for p in CODECS["gsz"].points(asked)] == ["q12.5", "q50"]
     assert [p.name for p in CODECS["gsz-trained"].points(asked)] == ["lambda1e-05", "lambda0.0003"]
+    close = [p.name for p in CODECS["gsz"].points(Asked((50.0, 50.00000001)))]
+    assert close == ["q50", "q50.00000001"]
     assert CODECS["gsz-trained"].points(asked)[1].options == {"lambda": 3e-4, "iterations": 70}
     with pytest.raises(InputError, match="expected one of ply, gsz"):
         codec("gif")

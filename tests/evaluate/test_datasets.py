@@ -65,6 +65,14 @@ def test_any_folder(tmp_path):
     assert (whole.name, whole.photographs) == ("photographed", tmp_path / "photographed")
 
 
+def test_a_folder_of_models_is_no_scene(tmp_path):
+    photographed(tmp_path / "photographed")
+    (tmp_path / "trained").mkdir()
+    (tmp_path / "trained" / "photographed.ply").write_bytes(SHAPES.read_bytes())
+    (found,) = find_scenes(Wanted("folder", tmp_path, tmp_path / "trained"), INRIA)
+    assert found.model == tmp_path / "trained" / "photographed.ply"
+
+
 def test_refused(tmp_path):
     for kind in ("mipnerf360", "folder"):
         with pytest.raises(InputError, match="found none"):

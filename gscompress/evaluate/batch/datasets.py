@@ -106,7 +106,9 @@ def _present(wanted: Wanted) -> list[str]:
         return [name for name in MIPNERF360 if (wanted.data / name).is_dir()]
     if _has_photographs(wanted.data):
         return [wanted.data.resolve().name]
-    names = [path.name for path in sorted(wanted.data.iterdir()) if path.is_dir() and (_has_photographs(path) or _model_in(path))]
+    apart = wanted.models and wanted.models.resolve()
+    folders = [path for path in sorted(wanted.data.iterdir()) if path.is_dir() and path.resolve() != apart]
+    names = [path.name for path in folders if _has_photographs(path) or _model_in(path)]
     return names + [path.stem for path in sorted(wanted.data.glob("*.ply")) if path.is_file() and path.stem not in names]
 
 

@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from typing import Any, Protocol
 
 from ..._native import threads
+from ...train.process import settle_process
 
 
 @dataclass(frozen=True)
@@ -142,4 +143,5 @@ class Processes:
 
 def limit_threads(count: int) -> None:
     """Called in a new process: it has so many processors for itself."""
+    settle_process()  # before torch is there
     os.environ["GSCOMPRESS_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(count)

@@ -22,6 +22,12 @@ NEEDS = {"sog": "PIL", "spz": "zstandard"}
 """Modules of an extra, by format."""
 
 
+def shortest(value: float) -> str:
+    """A number in few letters, and another one in others."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
+
+
 class _Gsz:
     """What both ways to a `.gsz` file share."""
 
@@ -43,7 +49,7 @@ class Gsz(_Gsz):
     name, label = "gsz", "gscompress"
 
     def points(self, asked: Asked) -> tuple[Point, ...]:
-        return tuple(Point(f"q{value:g}", {"quality": value}) for value in dict.fromkeys(asked.qualities or QUALITIES))
+        return tuple(Point(f"q{shortest(value)}", {"quality": value}) for value in dict.fromkeys(asked.qualities or QUALITIES))
 
     def encode(self, source: Source, point: Point, path: Path) -> None:
         options = CompressOptions(quality=point.options["quality"])
@@ -59,7 +65,7 @@ class GszTrained(_Gsz):
         return None if find_spec("torch") else "pip install 'gscompress[train]'"
 
     def points(self, asked: Asked) -> tuple[Point, ...]:
-        return tuple(Point(f"lambda{value:g}", {"lambda": value, "iterations": asked.iterations}) for value in dict.fromkeys(asked.lambdas or LAMBDAS))
+        return tuple(Point(f"lambda{shortest(value)}", {"lambda": value, "iterations": asked.iterations}) for value in dict.fromkeys(asked.lambdas or LAMBDAS))
 
     def encode(self, source: Source, point: Point, path: Path) -> None:
         from ...train.refine import refine_scene

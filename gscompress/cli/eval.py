@@ -69,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--lambda", "lambdas", action="append", type=float, metavar="L")
     add("--iterations", "iterations", type=positive, metavar="N")
     add("--train-iterations", "train_iterations", type=positive, metavar="N")
+    add("--train-max-splats", "train_max_splats", type=positive, metavar="N")
     add("--protocol", "protocol")
     add("--images", "images", metavar="FOLDER")
     add("--downscale", "downscale", type=positive, metavar="N")

@@ -280,13 +280,14 @@ def test_a_scene_without_a_model_is_trained_once(tmp_path):
     pytest.importorskip("torch")
     pytest.importorskip("gsplat")
     photographed(tmp_path / "data" / "bonsai", count=9)
-    how: dict[str, Any] = {"models": None, "train_iterations": 30, "codecs": ("own-spz",)}
+    how: dict[str, Any] = {"models": None, "train_iterations": 30, "train_max_splats": 3000, "codecs": ("own-spz",)}
     stages: list[float] = []
     models: list[bool] = []
     watcher = Watcher(stage=lambda stage, share: stages.append(share), model=lambda scene, model: models.append(model.cached))
     found = evaluate(options(tmp_path, **how), watcher=watcher)
     assert statuses(found) == {"bonsai/ply@default": OK, "bonsai/own-spz@default": OK}
     assert stages[-1] == 1
+    assert (found.cells[0].splats or 0) <= 3000
     model = tmp_path / "out" / "models" / "bonsai.ply"
     before = model.stat().st_mtime_ns
     again = evaluate(options(tmp_path, **how, resume=True), watcher=watcher)

@@ -37,6 +37,7 @@ class EvalOptions:
     lambdas: tuple[float, ...] = field(default=(), metadata={"help": "operating points of gsz-trained, which gsz then stands for too: by training, against the photographs where there are some"})
     iterations: int = field(default=2000, metadata={"help": "of the training that a lambda means"})
     train_iterations: int = field(default=30_000, metadata={"help": "of plain 3DGS, where there is no trained scene"})
+    train_max_splats: int | None = field(default=None, metadata={"help": "of plain 3DGS, at most (default: no limit)"})
     protocol: str = field(default="inria", metadata={"help": "how to measure: inria, gsplat or nerfbaselines"})
     images: str | None = field(default=None, metadata={"help": "folder of the photographs (default: as the protocol says)"})
     downscale: int | None = field(default=None, metadata={"help": "make photographs so many times smaller (default: as the protocol says)"})
@@ -57,7 +58,7 @@ class EvalOptions:
         for name in self.codecs:
             if name not in CODECS:
                 raise InputError(f"--codec: expected one of {', '.join(CODECS)}, found {name!r}")
-        for name, low in (("iterations", 1), ("train_iterations", 1), ("downscale", 1), ("jobs", 1)):
+        for name, low in (("iterations", 1), ("train_iterations", 1), ("train_max_splats", 1), ("downscale", 1), ("jobs", 1)):
             value = getattr(self, name)
             if value is not None and value < low:
                 raise InputError(f"--{name.replace('_', '-')}: expected {low} or more, found {value}")

@@ -185,7 +185,7 @@ class _Batch:
     def _model_job(self, scene: SceneData, _: object) -> Job | None:
         if scene.model is not None:
             return None
-        options = SplattingOptions(iterations=self.options.train_iterations)
+        options = SplattingOptions(iterations=self.options.train_iterations, max_splats=self.options.train_max_splats)
         task = ModelTask(scene, self.options.measured_by, options, self.options.output / MODELS / f"{scene.name}.ply")
         here = isinstance(self.pool, InProcess)
         return Job(partial(train_model, tell=self.watcher.stage) if here else train_model, task, scene.name)

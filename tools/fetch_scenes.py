@@ -163,7 +163,7 @@ def listing() -> str:
     """URLs, sizes, checksums and licences."""
     lines = [MANIFEST["about"], ""]
     for name, known in MANIFEST["archives"].items():
-        lines += [f"{name}: {known['size_bytes'] / 1e9:.1f} GB, {known['url']}", f"  {known['page']}; licence: {known['licence']}"]
+        lines += [f"{name}: {known['size_bytes'] / 1e9:.1f} GB, MD5 {known['md5'] or 'unknown'}, {known['url']}", f"  {known['page']}; licence: {known['licence']}"]
     lines += ["", "scene     photographs  protocols use  model bytes    model MD5"]
     for scene, known in MANIFEST["scenes"].items():
         size = f"{known['model_bytes']:,}" if known["model_bytes"] else "unknown"

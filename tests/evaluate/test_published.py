@@ -1,43 +1,57 @@
-"""The published results that come with the package."""
+"""The published results that reports draw beside measured ones."""
 
 from __future__ import annotations
 
-from gscompress.evaluate.batch.protocols import MIPNERF360
-from gscompress.evaluate.report.published import load_published
+import json
+from collections import Counter, defaultdict
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+NINE = {"bicycle", "flowers", "garden", "stump", "treehill", "room", "counter", "kitchen", "bonsai"}
+SHARED = {"method": str, "dataset": str, "psnr": float, "ssim": float, "lpips": float, "size_mb": float, "source": str}
 
 
-def test_they_are_plausible():
-    found = load_published()
-    assert "10^6" in found.about
-    assert len(found.means) > 50
-    assert len(found.scenes) > 200
-    for r in (*found.means, *found.scenes):
-        assert r.dataset == "mipnerf360"
-        assert r.method
-        assert r.source
-        assert r.size_mb is not None
-        assert 1 < r.size_mb < 1000
-        assert r.psnr is not None
-        assert 15 < r.psnr < 40
-        assert r.ssim is None or 0.3 < r.ssim < 1
-        assert r.lpips is None or 0 < r.lpips < 0.7
+@pytest.fixture(scope="module")
+def published() -> dict[str, Any]:
+    text = (files("gscompress.evaluate") / "report" / "published.json").read_text(encoding="utf-8")
+    return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
 
 
-def test_every_one_is_there_once():
-    found = load_published()
-    assert {r.scenes for r in found.means} == {9}
-    assert {r.scene for r in found.scenes} == set(MIPNERF360)
-    assert len({r.method for r in found.means}) == len(found.means)
-    assert len({(r.method, r.scene) for r in found.scenes}) == len(found.scenes)
+@pytest.mark.parametrize(("table", "others"), [("means", {"scenes": int, "plain_splats": bool}), ("scenes", {"scene": str})])
+def test_rows_have_all_fields_within_sense(published: dict[str, Any], table: str, others: dict[str, type]):
+    optional = {"psnr", "ssim", "lpips", "plain_splats"}
+    assert set(published) == {"about", "means", "scenes"}
+    assert len(published[table]) > 50
+    for row in published[table]:
+        kinds = SHARED | others
+        assert set(row) == set(kinds), row
+        assert all(type(row[name]) is kind or (name in optional and row[name] is None) for name, kind in kinds.items()), row
+        assert row["dataset"] == "mipnerf360"
+        assert row["method"]
+        assert row["source"]
+        assert 0 < row["size_mb"] < 1000, row
+        assert row["psnr"] is None or 15 < row["psnr"] < 40, row
+        assert row["ssim"] is None or 0.4 < row["ssim"] < 1, row
+        assert row["lpips"] is None or 0 < row["lpips"] < 0.5, row
 
 
-def test_means_of_scenes_are_those_of_tables():
-    """Two sources, of methods of which both are here: within what their rounding and their reruns leave."""
-    found = load_published()
-    for mean, scenes in (("HAC lowrate", "HAC-lowrate"), ("HAC++ highrate", "HAC++-highrate"), ("Smol-GS base", "Smol-GS base")):
-        (whole,) = (r for r in found.means if r.method == mean)
-        parts = [r for r in found.scenes if r.method == scenes]
-        assert len(parts) == 9
-        assert whole.size_mb is not None
-        assert abs(sum(r.psnr or 0 for r in parts) / 9 - (whole.psnr or 0)) < 0.05, mean
-        assert abs(sum(r.size_mb or 0 for r in parts) / 9 / whole.size_mb - 1) < 0.05, mean
+def test_no_row_is_there_twice(published: dict[str, Any]):
+    rows = [row["method"] for row in published["means"]] + [(row["method"], row["scene"]) for row in published["scenes"]]
+    assert [row for row, count in Counter(rows).items() if count > 1] == []
+
+
+def test_means_are_those_of_the_nine_scenes(published: dict[str, Any]):
+    """A row in the wrong unit, or of seven scenes, would not agree."""
+    assert {row["scenes"] for row in published["means"]} == {9}
+    scenes: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in published["scenes"]:
+        scenes[row["method"]].append(row)
+    means = {row["method"]: row for row in published["means"]}
+    assert len(scenes.keys() & means.keys()) > 20
+    for method, rows in scenes.items():
+        assert {row["scene"] for row in rows} == NINE, method
+        if method in means:
+            for name, within in (("psnr", 0.01), ("ssim", 0.002), ("lpips", 0.002), ("size_mb", 0.02)):
+                assert sum(row[name] for row in rows) / 9 == pytest.approx(means[method][name], abs=within), (method, name)

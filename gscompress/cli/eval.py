@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..train.process import settle_process
 from .arguments import add_file, add_json
 from .options import positive
-from .output import print_json
+from .output import print_json, say_notes
 from .sizes import format_size
 
 if TYPE_CHECKING:
@@ -102,7 +102,11 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         return _dry_run(check(options), args)
     with _Told(args.quiet) as told:
-        done = evaluate(options, shlex.join(["gscompress", *sys.argv[1:]]), Watcher(told.cell, told.model, told.stage))
+        try:
+            done = evaluate(options, shlex.join(["gscompress", *sys.argv[1:]]), Watcher(told.cell, told.model, told.stage))
+        except KeyboardInterrupt:
+            say_notes([f"what is done is in {options.output}; the same command with --resume goes on"], args.quiet)
+            raise
     report, notes = [], list(done.notes)
     try:
         report = [str(path) for path in write_report(options.output).paths]
@@ -111,8 +115,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(**_record(done, options.output, report, notes))
     else:
-        for note in notes:
-            print(f"gscompress: note: {note}", file=sys.stderr)
+        say_notes(notes)
         if not args.quiet:
             _summarise(done, options.output, report)
     return FAILED_CELLS if done.failed or notes else 0

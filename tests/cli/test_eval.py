@@ -73,6 +73,21 @@ def test_cells_that_fail_are_in_the_exit_code(run, data):
     assert (data / "out" / "report.html").exists()
 
 
+def test_ctrl_c_says_how_to_go_on(run, data, monkeypatch):
+    from gscompress.evaluate.batch import cells
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cells, "measured", interrupted)
+    done = run(*arguments(data, "--codec", "zstd"))
+    assert done.code == 130
+    assert "--resume" in done.err
+    assert done.err.splitlines()[-1] == "gscompress: error: interrupted"
+    monkeypatch.undo()
+    assert run(*arguments(data, "--codec", "zstd", "--resume", "--quiet")).code == 0
+
+
 def test_what_cannot_be_used(run, data, tmp_path):
     run("eval", "folder").failed_in_one_line("--data")
     run("eval", "folder", data / "none").failed_in_one_line("expected a folder")

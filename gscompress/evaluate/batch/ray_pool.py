@@ -35,7 +35,7 @@ class RayPool:
 
     def __init__(self, address: str | None = None, workers: int | None = None, cpus: float = 1, gpus: float = 0):
         try:
-            import ray
+            import ray  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise MissingExtra("ray", "ray", "--ray") from error
         self._ray, self._running = ray, {}

@@ -73,6 +73,15 @@ def test_cells_that_fail_are_in_the_exit_code(run, data):
     assert (data / "out" / "report.html").exists()
 
 
+def test_a_batch_in_which_nothing_works_has_a_report(run, data):
+    (data / "data" / "bonsai" / "images_2" / "004.png").unlink()
+    done = run(*arguments(data, "--codec", "own-spz"))
+    assert done.code == 1
+    assert "0 of 2 done, 2 failed" in done.out
+    for name in ("report.html", "tables.md", "tables.tex", "cells.csv"):
+        assert "1 of 9 photographs" in (data / "out" / name).read_text(), name
+
+
 def test_ctrl_c_says_how_to_go_on(run, data, monkeypatch):
     from gscompress.evaluate.batch import cells
 

@@ -135,7 +135,7 @@ def test_only_what_changed_is_done_again(data):
 def test_a_killed_run_goes_on(data):
     arguments = ["eval", "mipnerf360", "--data", data / "data", "--models", data / "models", "-o", data / "out", "--backend", "cpu", "--images", "images"]
     command = [sys.executable, "-m", "gscompress", *map(str, [*arguments, "--codec", "gsz", "-q", 20, "-q", 40, "-q", 60])]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=data)
     first = cell_path(data / "out", CellId("room", "gsz", "q20"))
     deadline = time.monotonic() + 120
     while not first.exists() and process.poll() is None and time.monotonic() < deadline:
@@ -145,7 +145,7 @@ def test_a_killed_run_goes_on(data):
     assert first.exists()
     started = json.loads(first.read_text())["started"]
     assert not read_plan(data / "out").finished
-    done = subprocess.run([*command, "--resume", "--json"], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([*command, "--resume", "--json"], capture_output=True, text=True, timeout=300, cwd=data)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert (report["cells"], report["done"], report["failed"]) == (8, 8, [])

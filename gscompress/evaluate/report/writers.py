@@ -58,7 +58,7 @@ def latex(table: Table) -> str:
     written = []
     for part in parts or [0]:
         columns = named + [c for c in table.columns if c.part == part and c not in named]
-        written.append(_latex_part(table, columns, " (continued)" if part != parts[0] else ""))
+        written.append(_latex_part(table, columns, " (continued)" if parts and part != parts[0] else ""))
     return "\n".join(written)
 
 
@@ -124,9 +124,14 @@ def _latex_part(table: Table, columns: Sequence[Column], more: str) -> str:
         rf"\caption{{{latex_text(table.title + more)}. {latex_text(table.context)}}}",
         rf"\begin{{tabular}}{{{kinds}}}", r"\toprule", " & ".join(latex_text(c.head) for c in columns) + r" \\", r"\midrule",
     ]  # fmt: skip
+    bare = len(columns) == lead  # nothing was measured: remarks have a column of their own
+    if bare:
+        lines[3:6] = [rf"\begin{{tabular}}{{{kinds}l}}", r"\toprule", " & ".join([*(latex_text(c.head) for c in columns), ""]) + r" \\"]
     for row in table.rows:
         cells = [_latex_cell(row.cells[i], table.columns[i]) for i in at]
-        if row.remark:
+        if bare:
+            cells.append(latex_text(row.remark))
+        elif row.remark:
             cells = [*cells[:lead], rf"\multicolumn{{{len(columns) - lead}}}{{l}}{{{latex_text(row.remark)}}}"]
         lines.append(" & ".join(cells) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}", *(rf"\par {latex_text(note)}" for note in table.notes), r"\end{table*}", ""]

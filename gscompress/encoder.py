@@ -14,6 +14,7 @@ from .draft import Draft, Encoded, Run
 from .errors import InputError
 from .evaluate.compare import DEFAULT_VIEWS
 from .evaluate.metrics import mean_psnr, psnr
+from .following import Followed, FollowingDraft, Reference
 from .model.prediction import DEFAULT, fit_predictor
 from .model.weights import Weights, kept, slope_for, with_prior
 from .render import render_view, synthesise
@@ -31,6 +32,9 @@ JUDGES = 100
 LARGEST_SIDE = 1600
 """px, of the caller's views, the field's rule for photographs: cameras of a reconstruction may have ten times the pixels, all of which
 would be rendered and held."""
+
+FOLLOWING_SLOPE = 0.8
+"""Of a frame that follows, over that of its key frame: as good a picture, although what is not worth telling adds up."""
 
 MEAN_LIMIT, SH_LIMIT = 1e25, 128.0
 """Largest coordinate and harmonic that a file holds."""
@@ -138,6 +142,17 @@ class Encoder:
             file = draft.file(draft.run(predictor, components), components, predictor, rows)
         progress(1.0)
         return file
+
+    def follow(self, before: Reference, slope: float, iterations: int) -> Followed:
+        """The scene at `slope` as a frame that follows another one, colours fitted in `iterations` steps."""
+        rows = self.rows(FOLLOWING_SLOPE * slope)
+        draft = FollowingDraft.of(Draft.of(self.scene, rows, self.weights.select(rows), FOLLOWING_SLOPE * slope), before)
+        made = draft.run()
+        if not iterations:
+            return made
+        m = self.measured
+        fitted = refit(made.reference.scene, m.cameras, m.images, m.importance, iterations, lambda share: None)
+        return draft.recolored(fitted).run()
 
     def rows(self, slope: float) -> np.ndarray:
         """int64: Gaussians worth their bits at `slope`.

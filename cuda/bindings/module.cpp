@@ -5,10 +5,12 @@ namespace nb = nanobind;
 
 void bind_anchors(nb::module_ &m);
 void bind_codec(nb::module_ &m);
+void bind_frames(nb::module_ &m);
 void bind_render(nb::module_ &m);
 
 NB_MODULE(_core, m) {
     bind_codec(m);
     bind_anchors(m);
+    bind_frames(m);
     bind_render(m);
 }

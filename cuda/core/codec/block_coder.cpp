@@ -40,7 +40,8 @@ std::vector<uint8_t> SplatBlock::encode_sh(size_t first, size_t count, const flo
     for (size_t i = 0; i < count; ++i) {
         const Splat &s = splats_.splats()[first + i];
         const ShTarget t{coefficients + i * p_.sh_components, weights[i]};
-        sh_.code(io, s, splats_.fine_cell(s.code), &t);
+        Cell &cell = splats_.fine_cell(s.code);
+        sh_.code(io, s, cell.sh_count, cell.count, &t);
     }
     return io.coder.finish();
 }
@@ -59,18 +60,28 @@ void harmonics(const Params &p, const int *symbols, int width, double unit, floa
     for (int i = 0; i < width; ++i) out[i] = static_cast<float>(sums[i] * unit);
 }
 
-}  // namespace
-
-void reconstruct_geometry(const Params &p, const Splat &s, float *mean, float *quat, float *log_scale, float *opacity_logit, float *colour) {
-    double axes[3][3];
-    rotation_axes(s.rotation, axes);
+void reconstruct_mean(const Params &p, const Splat &s, const double axes[3][3], double *mean) {
     const std::array<int, 3> steps = position_steps(p, s);
     const double octaves[3] = {static_cast<double>(steps[0]) / FIXED_ONE, static_cast<double>(steps[1]) / FIXED_ONE, static_cast<double>(steps[2]) / FIXED_ONE};
     double local[3];
     det_exp2_3(octaves, local);
     for (int i = 0; i < 3; ++i) local[i] = s.offset[i] * local[i];
-    for (int k = 0; k < 3; ++k)
-        mean[k] = static_cast<float>(base_position(p, s, k) + (axes[0][k] * local[0] + axes[1][k] * local[1] + axes[2][k] * local[2]));
+    for (int k = 0; k < 3; ++k) mean[k] = base_position(p, s, k) + (axes[0][k] * local[0] + axes[1][k] * local[1] + axes[2][k] * local[2]);
+}
+
+}  // namespace
+
+void reconstruct_mean(const Params &p, const Splat &s, double *mean) {
+    double axes[3][3];
+    rotation_axes(s.rotation, axes);
+    reconstruct_mean(p, s, axes, mean);
+}
+
+void reconstruct_geometry(const Params &p, const Splat &s, float *mean, float *quat, float *log_scale, float *opacity_logit, float *colour) {
+    double axes[3][3], exact[3];
+    rotation_axes(s.rotation, axes);
+    reconstruct_mean(p, s, axes, exact);
+    for (int k = 0; k < 3; ++k) mean[k] = static_cast<float>(exact[k]);
     for (int i = 0; i < 3; ++i) log_scale[i] = static_cast<float>(s.value[i] * (LN2 / FIXED_ONE));
     // Quaternion of the matrix whose columns are the axes: the largest of the four first.
     const double m00 = axes[0][0], m11 = axes[1][1], m22 = axes[2][2];

@@ -50,7 +50,8 @@ void SplatBlock::decode_sh(size_t first, size_t count, const uint8_t *data, size
     for (size_t i = first; i < first + count; ++i) {
         if (i + 8 < first + count) splats_.expect(splats_.splats()[i + 4].code, splats_.splats()[i + 8].code);
         const Splat &s = splats_.splats()[i];
-        const int *symbols = sh_.code(io, s, splats_.fine_cell(s.code), nullptr);
+        Cell &cell = splats_.fine_cell(s.code);
+        const int *symbols = sh_.code(io, s, cell.sh_count, cell.count, nullptr);
         io.check();
         take(i, symbols);
     }
@@ -59,6 +60,7 @@ void SplatBlock::decode_sh(size_t first, size_t count, const uint8_t *data, size
 
 // Symbols to the values of a scene: float32 means [3], quats wxyz [4], log_scales [3], opacity logit, colour [3] (the constant
 // harmonic); then the harmonics beyond, [sh_rest][3], of symbols or null.
+void reconstruct_mean(const Params &p, const Splat &s, double *mean);  // before it is rounded
 void reconstruct_geometry(const Params &p, const Splat &s, float *mean, float *quat, float *log_scale, float *opacity_logit, float *colour);
 void reconstruct_harmonics(const Params &p, const Splat &s, const int *sh_symbols, float *rest);
 

@@ -3,21 +3,24 @@
 #include "parallel.hpp"
 
 namespace gsz {
+
+Target target_of(const EncodeInput &in, size_t row) {
+    Target t;
+    std::copy_n(in.values + row * SCALARS, SCALARS, t.value.begin());
+    std::copy_n(in.axes + row * 9, 9, &t.axes[0][0]);
+    std::copy_n(in.means + row * 3, 3, t.mean);
+    t.geometry_weight = in.weights[2 * row];
+    t.color_weight = in.weights[2 * row + 1];
+    t.geometry_class = in.classes[2 * row];
+    t.color_class = in.classes[2 * row + 1];
+    return t;
+}
+
 namespace {
 
 std::vector<Target> targets_of(const EncodeInput &in, size_t first, size_t count) {
-    std::vector<Target> targets(count);
-    for (size_t i = 0; i < count; ++i) {
-        Target &t = targets[i];
-        const size_t k = first + i;
-        std::copy_n(in.values + k * SCALARS, SCALARS, t.value.begin());
-        std::copy_n(in.axes + k * 9, 9, &t.axes[0][0]);
-        std::copy_n(in.means + k * 3, 3, t.mean);
-        t.geometry_weight = in.weights[2 * k];
-        t.color_weight = in.weights[2 * k + 1];
-        t.geometry_class = in.classes[2 * k];
-        t.color_class = in.classes[2 * k + 1];
-    }
+    std::vector<Target> targets;
+    for (size_t i = 0; i < count; ++i) targets.push_back(target_of(in, first + i));
     return targets;
 }
 

@@ -20,6 +20,7 @@ struct EncodeInput {  // rows ordered by block, then layer, then Morton code
     const int32_t *classes;          // [N][2]
     const float *sh;                 // [N][sh_components]
 };
+Target target_of(const EncodeInput &in, size_t row);
 
 struct AnchorInput {  // rows ordered by block, then Morton code; the splats of `EncodeInput` are their children, in order
     const AnchorNetworks *networks;

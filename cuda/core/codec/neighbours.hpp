@@ -23,11 +23,12 @@ inline int drift(int mean, int value, int count) {  // running mean with a memor
     return mean + static_cast<int>((static_cast<int64_t>(value - mean) * RECIPROCAL[count < 16 ? count : 16]) >> 16);
 }
 
-class CellMap {
+template <class C>
+class CellMapOf {
 public:
-    CellMap() : slots_(64) {}
+    CellMapOf() : slots_(64) {}
 
-    Cell &at(uint64_t key) {
+    C &at(uint64_t key) {
         if (key == last_key_) return cells_[last_];
         size_t i = slot(key);
         if (slots_[i].key == NONE) {
@@ -50,7 +51,7 @@ public:
         if (s.key == NONE) return;
         const char *cell = reinterpret_cast<const char *>(&cells_[s.cell]);
         __builtin_prefetch(cell, 1);
-        __builtin_prefetch(cell + sizeof(Cell) - 1, 1);
+        __builtin_prefetch(cell + sizeof(C) - 1, 1);
     }
 
 private:
@@ -73,9 +74,10 @@ private:
     }
     CodeHash hash_;
     std::vector<Slot> slots_;
-    std::vector<Cell> cells_;
+    std::vector<C> cells_;
     uint64_t last_key_ = NONE;
     size_t last_ = 0;
 };
+using CellMap = CellMapOf<Cell>;
 
 }  // namespace gsz

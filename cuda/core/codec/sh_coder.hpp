@@ -15,9 +15,10 @@ public:
     explicit ShCoder(const Params &p)
         : p_(p), count_(64, {16, 64}), value_(SIGNED_NODES, {64, 256, 49}), previous_(p.sh_components), symbols_(p.sh_components) {}
 
-    // The splat's symbols, [sh_components]; they stand until the next call.
+    // The splat's symbols, [sh_components]; they stand until the next call. `mean_count` is how many of them splats nearby
+    // have, fixed point, over so many splats as `seen`.
     template <class IO>
-    const int *code(IO &io, const Splat &s, Cell &cell, const ShTarget *target);
+    const int *code(IO &io, const Splat &s, int &mean_count, int seen, const ShTarget *target);
 
     int components_used() const { return components_used_; }  // rows of the basis that any splat so far needs
 
@@ -55,7 +56,7 @@ inline void ShCoder::quantise(const Splat &s, int *symbols, const ShTarget &t) c
 }
 
 template <class IO>
-const int *ShCoder::code(IO &io, const Splat &s, Cell &cell, const ShTarget *target) {
+const int *ShCoder::code(IO &io, const Splat &s, int &mean_count, int seen, const ShTarget *target) {
     int *symbols = symbols_.data();
     if (target) quantise(s, symbols, *target);
     const int components = p_.sh_components;
@@ -63,7 +64,7 @@ const int *ShCoder::code(IO &io, const Splat &s, Cell &cell, const ShTarget *tar
     if constexpr (std::is_same_v<IO, EncodeIO>)
         while (count > 0 && symbols[count - 1] == 0) --count;
     // Count: zero?, bucket of count, the rest of it.
-    const int near = log_bucket(clip((cell.sh_count + FIXED_ONE / 2) >> FIXED_BITS, 0, components));
+    const int near = log_bucket(clip((mean_count + FIXED_ONE / 2) >> FIXED_BITS, 0, components));
     const int before = log_bucket(previous_count_);
     const auto ctx = count_.at({s.color_class, near * 4 + std::min(before, 3)});
     int n = 0;
@@ -96,7 +97,7 @@ const int *ShCoder::code(IO &io, const Splat &s, Cell &cell, const ShTarget *tar
     previous_.swap(symbols_);
     previous_count_ = n;
     components_used_ = std::max(components_used_, n);
-    cell.sh_count = drift(cell.sh_count, n * FIXED_ONE, clip(cell.count, 1, 16));
+    mean_count = drift(mean_count, n * FIXED_ONE, clip(seen, 1, 16));
     return previous_.data();
 }
 

@@ -102,6 +102,12 @@ public:
         maps_[0].expect_slot(far >> cell_shift_[0]);
     }
     void reserve(size_t more) { splats_.reserve(splats_.size() + more); }
+
+    // Takes a splat that another coder has coded, `error` off what that expected of its values, as one of the splats so far.
+    void add(const Splat &s, const std::array<int, SCALARS> &error) {
+        look_up(s.code);
+        settle(s, error);
+    }
     const std::vector<Splat> &splats() const { return splats_; }
     const std::array<int, 2 * SCALARS> &expected() const { return expected_; }  // of the last splat
     Cell &fine_cell(uint64_t code) { return maps_[0].at(code >> cell_shift_[0]); }
@@ -132,7 +138,10 @@ private:
     void code_scalar(IO &io, int j, Splat &s, const Splat *before, const int16_t *guess, const Target *target, Statistics *stats);
     template <class IO>
     void code_offset(IO &io, Splat &s, const int16_t *guess, const Target *target);
-    void fit_rotation(Splat &s, const Target &t) const;
+    void look_up(uint64_t code) {
+        for (int level = 0; level < 2; ++level) cells_[level] = &maps_[level].at(code >> cell_shift_[level]);
+    }
+    void settle(const Splat &s, const std::array<int, SCALARS> &error);
 
     const Params &p_;
     const std::array<int, 2> cell_shift_;
@@ -241,7 +250,8 @@ void SplatCoder::code_scalar(IO &io, int j, Splat &s, const Splat *before, const
     small_[j] = clip(rounded_steps(error_[j], inverse), -2, 2) + 2;
 }
 
-inline void SplatCoder::fit_rotation(Splat &s, const Target &t) const {
+// The rotation nearest to the target's, of this layout.
+inline void fit_rotation(Splat &s, const Target &t) {
     Rotation &r = s.rotation;
     const double *primary = t.axes[r.needle ? 0 : 2], *second = t.axes[r.needle ? 2 : 0];
     auto level = [](double x, int bits) { return clip(static_cast<int>(std::floor(x * (1 << bits))), 0, (1 << bits) - 1); };
@@ -309,9 +319,23 @@ void SplatCoder::code_offset(IO &io, Splat &s, const int16_t *guess, const Targe
     }
 }
 
+// What later splats see of this one, whose values are so far off what was expected of them.
+inline void SplatCoder::settle(const Splat &s, const std::array<int, SCALARS> &error) {
+    for (Cell *c : cells_) {
+        for (int j = 0; j < SCALARS; ++j) {
+            c->value[j] = drift(c->value[j], s.value[j], c->count);
+            c->error[j] = drift(c->error[j], std::abs(error[j]), c->count);
+        }
+        c->geometry_class = drift(c->geometry_class, s.geometry_class * FIXED_ONE, c->count);
+        c->last = static_cast<int>(splats_.size());
+        if (c->count < 1000) ++c->count;
+    }
+    splats_.push_back(s);
+}
+
 template <class IO>
 void SplatCoder::code(IO &io, int layer, int lowest_class, Splat &s, const int16_t *guess, const Target *target, Statistics *stats) {
-    for (int level = 0; level < 2; ++level) cells_[level] = &maps_[level].at(s.code >> cell_shift_[level]);
+    look_up(s.code);
     s.blur = log2_blur(p_, static_cast<int64_t>(compact3(s.code)), static_cast<int64_t>(compact3(s.code >> 1)), static_cast<int64_t>(compact3(s.code >> 2)));
     const Splat *before = splats_.empty() ? nullptr : &splats_.back();
     if (guess) std::copy_n(guess + GUESS_SHIFT, 3, s.shift.begin());
@@ -338,16 +362,7 @@ void SplatCoder::code(IO &io, int layer, int lowest_class, Splat &s, const int16
     code_offset(io, s, guess, target);
     group(Statistics::COLOR);
     for (int j = 4; j < 7; ++j) code_scalar(io, j, s, before, guess, target, stats);
-    for (Cell *c : cells_) {
-        for (int j = 0; j < SCALARS; ++j) {
-            c->value[j] = drift(c->value[j], s.value[j], c->count);
-            c->error[j] = drift(c->error[j], std::abs(error_[j]), c->count);
-        }
-        c->geometry_class = drift(c->geometry_class, s.geometry_class * FIXED_ONE, c->count);
-        c->last = static_cast<int>(splats_.size());
-        if (c->count < 1000) ++c->count;
-    }
-    splats_.push_back(s);
+    settle(s, error_);
 }
 
 }  // namespace gsz

@@ -16,6 +16,7 @@ import numpy as np
 from . import errors
 from ._native import core, sound, threads
 from .bitstream import container
+from .bitstream.sequence_container import SEQUENCE_VERSION, is_sequence
 from .cameras import Camera
 from .config import CompressOptions, RefineOptions
 from .draft import Encoded
@@ -176,6 +177,8 @@ def decode(data: bytes, name: str = "<bytes>", partial: bool = False) -> Decoded
     Raises:
         BadMagic, Truncated, Corrupt, Unsupported.
     """
+    if is_sequence(data):
+        raise errors.Unsupported(name, "header.version", f"{container.VERSION}, one scene", f"{SEQUENCE_VERSION}, a sequence of frames: gscompress.sequence reads it")
     out = core().decode(bytes(data), partial, container.MAX_SPLATS, threads())
     *arrays, antialiased, chunks, chunks_total = sound(out, name)
     return Decoded(Scene(*arrays, antialiased=antialiased), chunks, chunks_total)

@@ -9,10 +9,11 @@ from .errors import InputError
 from .io import Loaded
 from .io.detect import GSZ_MAGIC
 from .scene import Scene
+from .sequence import SequenceReader, is_sequence_file
 
 
 def load(path: str | Path) -> Scene:
-    """Reads a scene from a .gsz, .ply, .compressed.ply, .spz, .splat or SOG file, told apart by content.
+    """Reads a scene from a .gsz, .ply, .compressed.ply, .spz, .splat or SOG file, told apart by content; of a sequence, the first frame.
 
     Gaussians with non-finite values or a zero quaternion are dropped.
 
@@ -30,6 +31,10 @@ def read_scene(path: str | Path, strict: bool = False) -> Loaded:
     if not is_gsz(path):
         return io.read(path, strict)
     data = read_bytes(path)
+    if is_sequence_file(data):
+        reader = SequenceReader(data, str(path))
+        note = f"a sequence of {len(reader)} frames, {reader.seconds:.2f} s: this is the first of them"
+        return Loaded(reader.scene(reader.present[0] if reader.present else 0), "gsz", len(data), (note,), 0)
     decoded = codec.decode(data, str(path))
     return Loaded(decoded.scene, "gsz", len(data), cut_notes(decoded.chunks, decoded.chunks_total), 0)
 
@@ -39,6 +44,25 @@ def cut_notes(chunks: int, total: int) -> tuple[str, ...]:
     if chunks == total:
         return ()
     return (f"the file is cut: {chunks} of {total} chunks are there, so the scene is shown at lower quality",)
+
+
+def is_sequence_at(path: Path) -> bool:
+    """Whether a file starts like a sequence of frames; False for what cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return is_sequence_file(file.read(64))
+    except (OSError, ValueError):
+        return False
+
+
+def open_sequence(path: Path, partial: bool = False) -> SequenceReader:
+    """The frames of a sequence.
+
+    Raises:
+        InputError: there is no such file, or it cannot be opened.
+        Truncated, Corrupt, Unsupported.
+    """
+    return SequenceReader(read_bytes(path), str(path), partial)
 
 
 def is_gsz(path: Path) -> bool:

@@ -11,34 +11,40 @@ from ..io.camera_files import read_cameras
 from ..loading import read_scene
 from ..render.frames import frame_notes
 from .arguments import CAMERAS_HELP, FILE_HELP, add_file, add_json, add_output_flags, check_gsz, renamed
+from .frames import add_sequence_options, check_no_sequence_options, compress_folder, is_frame_folder
 from .options import add_compress_options, compress_options
 from .output import Progress, Stopwatch, check_output, peak_memory_bytes, print_json, say_notes
 from .sizes import format_size
 
 NAME = "compress"
-SUMMARY = "compress a scene to a .gsz file"
+SUMMARY = "compress a scene, or a folder with one for every frame, to a .gsz file"
 EPILOG = """\
 examples:
   gscompress compress scene.ply
   gscompress compress scene.ply -o small.gsz -q 30 --effort max
   gscompress compress scene.ply --target-size 2.5MB --overwrite
   gscompress compress scene.ply --target-psnr 40 --cameras cameras.json --json
+  gscompress compress frames/ -o walk.gsz --fps 25
 
 PSNR is measured between renders of the input and of the output, from the given cameras or from made-up ones that look at
 the scene from many sides. The same input, options and version give the same bytes.
+
+A folder with a scene for every frame (frame_0.ply, frame_1.ply, ...) becomes one file. The frames may be trained one by one, with
+other numbers of splats: most are told by the middle one of each --keyframe-every, and any can be had by itself.
 """
 
 JSON_KEYS = (
     "input, output, input_bytes, output_bytes, ratio, splats_in, splats_out, sh_degree, quality, seconds, "
-    "peak_memory_bytes, psnr_estimate; null where not measured"
+    "peak_memory_bytes, psnr_estimate; null where not measured; of a folder, frames, fps and bits_per_second in place of the splats"
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    add_file(parser, "input", help=FILE_HELP, metavar="IN")
+    add_file(parser, "input", help=f"{FILE_HELP}, or a folder of them, one a frame", metavar="IN")
     add_file(parser, "-o", "--output", help="the file to write (default: IN's name with .gsz)", metavar="OUT.gsz")
     add_compress_options(parser)
+    add_sequence_options(parser)
     add_file(parser, "--cameras", help=f"views of the training, to weigh and measure with: {CAMERAS_HELP}", metavar="FILE")
     parser.add_argument("--strict", action="store_true", help="refuse non-finite Gaussians instead of dropping them")
     add_json(parser, JSON_KEYS)
@@ -52,6 +58,10 @@ def run(args: argparse.Namespace) -> None:
     output: Path = args.output or renamed(args.input, ".gsz")
     check_gsz(output)
     check_output(output, args.input, args.overwrite)
+    if is_frame_folder(args.input):
+        compress_folder(args, output)
+        return
+    check_no_sequence_options(args)
     cameras = read_cameras(args.cameras, ignore_distortion=True) if args.cameras else None
     loaded = read_scene(args.input, args.strict)
     say_notes(loaded.notes, args.quiet)

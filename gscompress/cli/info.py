@@ -7,8 +7,9 @@ from typing import Any
 
 from .. import codec, io
 from ..io.common import plural
-from ..loading import is_gsz, read_bytes
+from ..loading import is_gsz, is_sequence_at, open_sequence, read_bytes
 from .arguments import FILE_HELP, add_file, add_json
+from .frames import describe_sequence
 from .output import print_json, say_notes
 from .sizes import format_size
 
@@ -29,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Prints what the file holds. A .gsz file is not decoded for it."""
-    if is_gsz(args.input):
+    if is_sequence_at(args.input):
+        describe_sequence(open_sequence(args.input, partial=True), args.input, args.json)
+    elif is_gsz(args.input):
         _gsz(args)
     else:
         _foreign(args)

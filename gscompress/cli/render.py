@@ -16,13 +16,13 @@ from ..errors import InputError, OutputError
 from ..evaluate.png import encode_png
 from ..files import atomic_write
 from ..io.camera_files import read_cameras
-from ..loading import read_scene
 from ..render.frames import frame_notes
 from ..render.images import BACKENDS, render_each, resolve
 from ..render.paths import interpolated, orbit, orbit_like, reframed
 from ..render.raster import MAX_SIDE
 from ..scene import Scene
 from .arguments import CAMERAS_HELP, FILE_HELP, add_file, add_json, add_output_flags
+from .frames import add_time, read_at
 from .options import positive
 from .output import Progress, Stopwatch, check_output, peak_memory_bytes, print_json, say_notes
 from .sizes import format_size
@@ -59,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file(parser, "scene", help=FILE_HELP, metavar="SCENE")
     add_file(parser, "-o", "--output", help="folder for one image a view; made where missing", metavar="DIR")
     add_file(parser, "--video", help="a video of the views", metavar="FILE")
+    add_time(parser)
     add_file(parser, "--cameras", help=f"views to look through: {CAMERAS_HELP}", metavar="FILE")
     parser.add_argument(
         "--path", choices=("given", "orbit", "interpolate"),
@@ -92,7 +93,7 @@ def run(args: argparse.Namespace) -> None:
         check_output(args.video, args.scene, args.overwrite)
     backend = resolve(args.backend)
     given = read_cameras(args.cameras, ignore_distortion=True) if args.cameras else None
-    loaded = read_scene(args.scene)
+    loaded = read_at(args.scene, args.time)
     scene = loaded.scene
     notes = [*loaded.notes, *frame_notes(scene, given or [])]
     say_notes(notes, args.quiet)

@@ -6,6 +6,7 @@ import argparse
 
 from .. import __version__
 from ..bitstream.container import VERSION
+from ..bitstream.sequence_container import SEQUENCE_VERSION
 from . import (
     compare,
     completion,
@@ -22,7 +23,7 @@ from . import (
 )
 from .arguments import Formatter
 
-READS_VERSIONS = (VERSION,)
+READS_VERSIONS = (VERSION, SEQUENCE_VERSION)
 
 EPILOG = """\
 examples:

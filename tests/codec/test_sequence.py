@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 from gscompress import codec
-from gscompress.errors import GSCompressError, InputError, Unsupported
+from gscompress.bitstream.sequence_container import pack_sequence, parse_sequence
+from gscompress.errors import FormatError, InputError, Unsupported
 from gscompress.model.correspondence import parents
 from gscompress.scene import Scene
 from gscompress.sequence import SequenceOptions, SequenceReader, compress_frames
@@ -135,8 +137,6 @@ def test_one_scene_is_no_sequence_and_the_other_way_round(made, frames):
 
 def test_damage_is_refused_or_changes_nothing_else(made):
     """A byte of a frame that follows, its checksum made to match: an error of the format, or another scene; never a crash."""
-    from gscompress.bitstream.sequence_container import pack_sequence, parse_sequence
-
     file = parse_sequence(made.data)
     entries = list(file.entries)
     at = next(i for i, e in enumerate(entries) if e.reference != i)
@@ -147,12 +147,8 @@ def test_damage_is_refused_or_changes_nothing_else(made):
         damaged[place] ^= 1 << int(random.integers(8))
         entries[at] = replace(entries[at], payload=bytes(damaged))
         reader = SequenceReader(pack_sequence(file.rate, entries))
-        try:
-            scene = reader.scene(entries[at].frame)
-        except GSCompressError as error:
-            assert "expected" in str(error)
-        else:
-            assert scene.finite().all()
+        with suppress(FormatError):
+            assert reader.scene(entries[at].frame).finite().all()
 
 
 def test_parents_are_found_among_many():

@@ -84,8 +84,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(data)}")
         self.send_header("Content-Length", str(stop - start))
         self.end_headers()
+        self.server.sent += stop - start  # before the client has it all, and its test looks
         self.wfile.write(data[start:stop])
-        self.server.sent += stop - start
 
     def log_message(self, format: str, *args: object) -> None:
         pass

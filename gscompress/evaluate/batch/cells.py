@@ -22,9 +22,8 @@ from . import machine
 from .context import Context, Settings, as_float, load_context, load_training
 from .datasets import SceneData
 from .renders import Renders
-from .store import FAILED, NOT_INSTALLED, OK, Cell, CellId, Quality
+from .store import FAILED, FILES, NOT_INSTALLED, OK, Cell, CellId, Quality
 
-FILES = "files"
 NEEDS_PHOTOGRAPHS = "lambda"
 """Points with this option are trained, against the photographs where there are some."""
 

@@ -31,6 +31,8 @@ from .store import (
     CellId,
     CodecRecord,
     Plan,
+    erase,
+    holds_results,
     read_cell,
     read_plan,
     write_cell,
@@ -244,16 +246,27 @@ def _names(cell: CellId) -> tuple[str, str, str]:
 
 
 def _plan_before(options: EvalOptions) -> Plan | None:
-    """The plan that is to be gone on with.
+    """The plan that is to be gone on with, None where there is none that can be read; removes what is to be overwritten.
 
     Raises:
         InputError: there are results, and nobody said what to do with them.
+        OutputError: they are to be overwritten, and cannot be removed.
     """
-    if not (options.output / PLAN).exists() or options.overwrite:
+    out = options.output
+    if not holds_results(out):
+        return None
+    if options.overwrite:
+        try:
+            erase(out)
+        except OSError as error:
+            raise OutputError(f"{error.filename or out}: cannot be removed ({error.strerror or error})") from error
         return None
     if not options.resume:
-        raise InputError(f"{options.output}: holds results already; --resume goes on with them, --overwrite begins anew")
-    return read_plan(options.output)
+        raise InputError(f"{out}: holds results already; --resume goes on with them, --overwrite begins anew")
+    try:
+        return read_plan(out)
+    except GSCompressError:  # only the time that it took so far is lost
+        return None
 
 
 def _pool(options: EvalOptions) -> Pool:

@@ -5,17 +5,20 @@ Whoever reads them needs nothing else: every cell says what was measured, of wha
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field, fields
+import shutil
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ...errors import Corrupt, InputError
 from ...files import atomic_write
+from .records import as_json, built, read_json
 
-SCHEMA = 1
 PLAN = "eval.json"
 CELLS = "cells"
+FILES = "files"
+"""Of codecs, while they are worked on or because they were to be kept."""
+REPORT = ("report.html", "tables.md", "tables.tex", "cells.csv", "rd_*.png", "rd_*.svg")
 OK, FAILED, NOT_INSTALLED = "ok", "failed", "not installed"
 
 
@@ -178,7 +181,7 @@ def write_cell(out: Path, cell: Cell) -> None:
     """
     path = cell_path(out, cell.id)
     path.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write(path, _json(asdict(cell)), overwrite=True)
+    atomic_write(path, as_json(asdict(cell)), overwrite=True)
 
 
 def read_cell(out: Path, cell: CellId) -> Cell | None:
@@ -190,13 +193,16 @@ def read_cell(out: Path, cell: CellId) -> Cell | None:
     path = cell_path(out, cell)
     if not path.is_file():
         return None
-    record = _read(path)
+    record = read_json(path)
     for name in ("photographs", "renders"):
         if record.get(name) is not None:
-            record[name] = _built(Quality, record[name], path)
+            record[name] = built(Quality, record[name], path)
     for name in ("notes", "per_view"):
         record[name] = tuple(record.get(name) or ())
-    return _built(Cell, record, path)
+    found = built(Cell, record, path)
+    if found.id != cell or (found.ok and not found.size_bytes):
+        raise Corrupt(str(path), "cell", f"what came of {cell}", f"{found.id} of {found.size_bytes} bytes")
+    return found
 
 
 def write_plan(out: Path, plan: Plan) -> None:
@@ -206,7 +212,7 @@ def write_plan(out: Path, plan: Plan) -> None:
         OutputError: the folder does not take it.
     """
     out.mkdir(parents=True, exist_ok=True)
-    atomic_write(out / PLAN, _json(asdict(plan)), overwrite=True)
+    atomic_write(out / PLAN, as_json(asdict(plan)), overwrite=True)
 
 
 def read_plan(out: Path) -> Plan:
@@ -219,41 +225,50 @@ def read_plan(out: Path) -> Plan:
     path = out / PLAN
     if not path.is_file():
         raise InputError(f"{out}: expected a folder of results of 'gscompress eval', found no {PLAN} in it")
-    record = _read(path)
     try:
-        record["codecs"] = tuple(_built(CodecRecord, c | {"points": tuple(c["points"])}, path) for c in record["codecs"])
-        record["cells"] = tuple(_built(CellId, c, path) for c in record["cells"])
+        return _plan(path)
+    except Corrupt as error:
+        mend = "; the command that made it, with --resume, writes it anew and keeps the cells"
+        raise Corrupt(error.file, error.field, error.expected, error.found + mend) from error
+
+
+def _plan(path: Path) -> Plan:
+    record = read_json(path)
+    try:
+        record["codecs"] = tuple(built(CodecRecord, c | {"points": tuple(c["points"])}, path) for c in record["codecs"])
+        record["cells"] = tuple(built(CellId, c, path) for c in record["cells"])
         record["scenes"] = tuple(record["scenes"])
     except (KeyError, TypeError) as error:
         raise Corrupt(str(path), "plan", "scenes, codecs and cells", f"something else ({error})") from error
-    return _built(Plan, record, path)
+    return built(Plan, record, path)
 
 
 def read_cells(out: Path, plan: Plan) -> list[Cell]:
-    """Every cell of the plan that has a file, in the plan's order."""
-    found = (read_cell(out, cell) for cell in plan.cells)
+    """Every cell of the plan that has a file, in the plan's order; one that cannot be read has failed, and says so."""
+    found = (_readable(out, cell) for cell in plan.cells)
     return [cell for cell in found if cell is not None]
 
 
-def _json(record: dict[str, Any]) -> bytes:
-    return (json.dumps({"schema": SCHEMA} | record, indent=1, allow_nan=False) + "\n").encode()
+def holds_results(out: Path) -> bool:
+    """Whether there is anything of a run."""
+    return (out / PLAN).exists() or any((out / CELLS).glob("*/*@*.json"))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def erase(out: Path) -> None:
+    """Removes what a run and its report left, but for trained models; the plan last, as without it nobody knows what the rest is.
+
+    Raises:
+        OSError: something cannot be removed.
+    """
+    for path in [*(out / CELLS).glob("*/*@*.json"), *(path for name in REPORT for path in out.glob(name))]:
+        path.unlink()
+    if (out / FILES).is_dir():
+        shutil.rmtree(out / FILES)
+    (out / PLAN).unlink(missing_ok=True)
+
+
+def _readable(out: Path, cell: CellId) -> Cell | None:
     try:
-        record = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise Corrupt(str(path), "file", "JSON of 'gscompress eval'", f"something else ({error})") from error
-    if not isinstance(record, dict) or record.pop("schema", None) != SCHEMA:
-        raise Corrupt(str(path), "schema", str(SCHEMA), "another or none")
-    return record
-
-
-def _built(kind: type, record: Any, path: Path) -> Any:
-    known = {f.name for f in fields(kind)}
-    if not isinstance(record, dict) or set(record) - known:
-        raise Corrupt(str(path), kind.__name__, f"an object of {', '.join(sorted(known))}", "something else")
-    try:
-        return kind(**record)
-    except TypeError as error:
-        raise Corrupt(str(path), kind.__name__, "all of its fields", str(error)) from error
+        return read_cell(out, cell)
+    except Corrupt as error:
+        return Cell(cell.scene, cell.codec, cell.point, FAILED, error=f"its result cannot be read, and --resume does it again: {error}")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gscompress._native import threads
-from gscompress.evaluate.batch.pools import InProcess, Job, Lost, Pool, Processes
+from gscompress.evaluate.batch.pools import InProcess, Job, Lost, Pool, Processes, useful_jobs
 from gscompress.evaluate.batch.schedule import Step, run_steps
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
@@ -107,6 +110,30 @@ def test_a_process_that_dies_takes_nothing_along(tmp_path):
 
 
 @posix
+def test_a_process_that_dies_while_it_has_nothing_to_do():
+    pool = Processes(1)
+    try:
+        pool.submit(Job(where, None, ""))
+        _, (pid, _) = pool.next()
+        os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while not pool._slots[0].executor._broken and time.monotonic() < deadline:
+            time.sleep(0.01)
+        pool.submit(Job(doubled, 4, ""))
+        assert pool.next()[1] == 8
+    finally:
+        pool.close()
+
+
+def test_no_more_processes_than_are_of_use():
+    most = 4 * (os.cpu_count() or 1)
+    assert [useful_jobs(5000, 10**6), useful_jobs(5000, 3), useful_jobs(1, 9), useful_jobs(2, 0)] == [most, 3, 1, 1]
+    pool = Processes(useful_jobs(5000, 3), 5000)
+    assert pool.description == "3 processes (5000 asked for: no more are of use)"
+    pool.close()
+
+
+@posix
 def test_ray(tmp_path, monkeypatch):
     """Two workers, one of which is killed while it works."""
     pytest.importorskip("ray")
@@ -121,6 +148,53 @@ def test_ray(tmp_path, monkeypatch):
     assert found.pop("pid")[0] != os.getpid()
     assert found == {"once": "alive", **{str(i): 2 * i for i in range(9)}}
     assert (tmp_path / "marker").exists()
+
+
+CLUSTER = """
+import os, sys
+os.environ.pop("GSCOMPRESS_MINE", None)
+from ray.cluster_utils import Cluster
+made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+print(made.address, flush=True)
+sys.stdin.read()
+made.shutdown()
+"""
+
+
+def elsewhere(_: object) -> tuple[str, str | None]:
+    return os.getcwd(), os.environ.get("GSCOMPRESS_MINE")
+
+
+@posix
+def test_a_ray_cluster_that_was_started_elsewhere(tmp_path, monkeypatch):
+    """Its workers get the variables that gscompress looks at, though not this folder; fractions of a processor share it."""
+    pytest.importorskip("ray")
+    from gscompress.evaluate.batch.ray_pool import RayPool
+
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[1]))
+    with subprocess.Popen([sys.executable, "-c", CLUSTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as cluster:
+        assert cluster.stdout is not None
+        address = next(line for line in cluster.stdout if line[0].isdigit()).strip()
+        monkeypatch.setenv("GSCOMPRESS_MINE", "here")
+        pool = RayPool(address, cpus=0.5)
+        found = results([step("one", elsewhere, None), step("two", doubled, 2)], pool)
+        cluster.communicate()
+    assert found["one"][1] == "here"
+    assert found["two"] == 4
+
+
+def test_a_ray_cluster_that_is_not_there():
+    pytest.importorskip("ray")
+    from gscompress.errors import InputError
+    from gscompress.evaluate.batch.ray_pool import RayPool
+
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        for prefix in ("ray://", ""):
+            start = time.monotonic()
+            with pytest.raises(InputError, match="--ray: expected a cluster"):
+                RayPool(f"{prefix}127.0.0.1:{taken.getsockname()[1]}")
+            assert time.monotonic() - start < 15
 
 
 def test_ray_is_asked_for_and_not_there(monkeypatch):

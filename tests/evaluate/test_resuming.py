@@ -10,6 +10,7 @@ import pytest
 from photographs_for_tests import SHAPES
 
 from gscompress.errors import Corrupt
+from gscompress.evaluate.batch import run as batch
 from gscompress.evaluate.batch.options import EvalOptions
 from gscompress.evaluate.batch.run import Watcher, evaluate
 from gscompress.evaluate.batch.store import (
@@ -94,3 +95,18 @@ def test_a_plan_that_cannot_be_read(root, content):
         write_report(root / "out", Published())
     assert evaluate(options(root, resume=True)).reused == 6
     assert len(read_plan(root / "out").cells) == 6
+
+
+def test_workers_get_absolute_paths(root, monkeypatch):
+    monkeypatch.chdir(root)
+    given = options(Path(), models=Path("data"), lpips_weights="weights")
+    paths = given.anywhere()
+    for path in (paths.data, paths.output, paths.models, Path(paths.lpips_weights or "")):
+        assert path is not None
+        assert path.is_absolute()
+    seen: list[Any] = []
+    real = batch.run_cell
+    monkeypatch.setattr(batch, "run_cell", lambda task: seen.append(task) or real(task))
+    found = evaluate(options(Path(), codecs=("zstd",), scenes=("ant",)))
+    assert all(path.is_absolute() for task in seen for path in (task.folder, task.model, task.data.cameras))
+    assert (found.plan.data, len(seen)) == ("data", 2)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,8 @@ class EvalOptions:
     keep_files: bool = field(default=False, metadata={"help": "keep the files that codecs write"})
     jobs: int | None = field(default=None, metadata={"help": "so many processes, each a cell at a time (default: this process)"})
     ray: str | None = field(default=None, metadata={"help": f"a Ray cluster's address, or {LOCAL_RAY!r} for one on this machine"})
-    cpus: float = field(default=1.0, metadata={"help": "processors of a cell on Ray"})
-    gpus: float = field(default=0.0, metadata={"help": "GPUs of a cell on Ray; a fraction shares one"})
+    cpus: float | None = field(default=None, metadata={"help": "processors of a cell on Ray, which a fraction shares (default: 1)"})
+    gpus: float | None = field(default=None, metadata={"help": "GPUs of a cell on Ray, which a fraction shares (default: 0)"})
     resume: bool = field(default=False, metadata={"help": "keep the cells that are done, and do the others"})
     overwrite: bool = field(default=False, metadata={"help": "begin anew in a folder that holds results"})
 
@@ -72,10 +73,21 @@ class EvalOptions:
             raise InputError(f"--backend: expected {', '.join(BACKENDS)}, found {self.backend!r}")
         if self.jobs is not None and self.ray is not None and self.ray != LOCAL_RAY:
             raise InputError("--jobs: expected without the address of a cluster, which has its own number; found both")
-        if self.cpus <= 0 or self.gpus < 0:
-            raise InputError(f"--cpus, --gpus: expected more than 0 and 0 or more, found {self.cpus:g} and {self.gpus:g}")
+        for name, value in (("cpus", self.cpus), ("gpus", self.gpus)):
+            if value is not None and self.ray is None:
+                raise InputError(f"--{name}: expected together with --ray, whose cells have so many; found without")
+        if self.cpus is not None and not 0 < self.cpus < math.inf:
+            raise InputError(f"--cpus: expected more than 0, found {self.cpus:g}")
+        if self.gpus is not None and not 0 <= self.gpus < math.inf:
+            raise InputError(f"--gpus: expected 0 or more, found {self.gpus:g}")
         if self.resume and self.overwrite:
             raise InputError("--resume, --overwrite: expected at most one, found both")
+
+    def anywhere(self) -> EvalOptions:
+        """The same with absolute paths, for processes that were started in another folder."""
+        weights = None if self.lpips_weights is None else str(Path(self.lpips_weights).absolute())
+        models = None if self.models is None else self.models.absolute()
+        return replace(self, data=self.data.absolute(), output=self.output.absolute(), models=models, lpips_weights=weights)
 
     @property
     def asked(self) -> Asked:

@@ -30,6 +30,15 @@ class Lost:
     reason: str
 
 
+PER_PROCESSOR = 4
+"""Processes at most: more wait for each other, and for memory and open files."""
+
+
+def useful_jobs(asked: int, cells: int) -> int:
+    """How many of so many at once can have something to do."""
+    return max(1, min(asked, cells, PER_PROCESSOR * (os.cpu_count() or 1)))
+
+
 class Pool(Protocol):
     """Takes jobs while there is room, and gives back what came of them in any order."""
 
@@ -90,9 +99,10 @@ class _Slot:
 
 @dataclass
 class Processes:
-    """`count` processes of their own pools each, so that one that dies takes no other's work along, and is known."""
+    """`count` processes of their own pools each, so that one that dies takes no other's work along, and is known; `asked` were asked for."""
 
     count: int
+    asked: int | None = None
     _slots: list[_Slot] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -100,7 +110,8 @@ class Processes:
 
     @property
     def description(self) -> str:
-        return f"{self.count} process{'es' if self.count > 1 else ''}"
+        fewer = f" ({self.asked} asked for: no more are of use)" if self.asked and self.asked > self.count else ""
+        return f"{self.count} process{'es' if self.count > 1 else ''}{fewer}"
 
     def choose(self, groups: Sequence[str]) -> int | None:
         idle = [slot.group for slot in self._slots if slot.future is None]
@@ -113,7 +124,13 @@ class Processes:
     def submit(self, job: Job) -> None:
         idle = [slot for slot in self._slots if slot.future is None]
         slot = next((s for s in idle if s.group == job.group), None) or next((s for s in idle if not s.group), idle[0])
-        slot.group, slot.job, slot.future = job.group, job, slot.executor.submit(job.function, job.argument)
+        try:
+            future = slot.executor.submit(job.function, job.argument)
+        except BrokenProcessPool:  # it died while it had nothing to do
+            slot.executor.shutdown(wait=False)
+            slot.executor = self._executor()
+            future = slot.executor.submit(job.function, job.argument)
+        slot.group, slot.job, slot.future = job.group, job, future
 
     def next(self) -> tuple[Job, Any | Lost]:
         done, _ = wait([s.future for s in self._slots if s.future], return_when=FIRST_COMPLETED)

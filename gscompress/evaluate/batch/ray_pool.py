@@ -5,7 +5,10 @@ results have to be where every node sees them, and gscompress has to be installe
 from __future__ import annotations
 
 import logging
+import math
+import os
 import re
+import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +19,10 @@ RETRIES = 3
 """Of a job whose worker died, by Ray."""
 WORDS = 300
 """Characters of Ray's reason that are kept."""
+ANSWER_SECONDS = 10
+"""For a cluster to take a connection."""
+PREFIX = "GSCOMPRESS_"
+"""Of environment variables that workers get, wherever the cluster was started."""
 AHEAD = 2
 """Jobs that wait per job that runs, so that no worker is idle."""
 
@@ -39,16 +46,19 @@ class RayPool:
         except ImportError as error:
             raise MissingExtra("ray", "ray", "--ray") from error
         self._ray, self._running = ray, {}
-        local: dict[str, Any] = {} if address else {"num_cpus": workers and workers * max(1, round(cpus))}
+        local: dict[str, Any] = {} if address else {"num_cpus": workers and math.ceil(workers * cpus), "include_dashboard": False}
+        if environment := {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}:
+            local["runtime_env"] = {"env_vars": environment}
         try:
-            ray.init(address=address, include_dashboard=None if address else False, log_to_driver=False, logging_level=logging.ERROR, **local)
-        except (ConnectionError, ValueError, RuntimeError) as error:
+            _answers(address)
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
+        except (ConnectionError, OSError, ValueError, RuntimeError) as error:
             raise InputError(f"--ray: expected a cluster at {address or 'this machine'}, found none ({error})") from error
         resources = ray.cluster_resources()
         held = [resources.get("CPU", 0) / cpus if cpus else float("inf"), resources.get("GPU", 0) / gpus if gpus else float("inf")]
         if min(held) < 1:
             raise InputError(f"--ray: expected {cpus:g} CPUs and {gpus:g} GPUs for a cell, found {resources.get('CPU', 0):g} and {resources.get('GPU', 0):g}")
-        self._most = AHEAD * round(min(held))
+        self._most = AHEAD * int(min(held))
         nodes = sum(node["Alive"] for node in ray.nodes())
         graphics = f", {resources['GPU']:g} GPUs" if resources.get("GPU") else ""
         self.description = f"Ray, {nodes} node{'s' if nodes > 1 else ''}, {resources.get('CPU', 0):g} CPUs{graphics}"
@@ -75,6 +85,13 @@ class RayPool:
             self._ray.cancel(reference, force=True)
         self._running.clear()
         self._ray.shutdown()
+
+
+def _answers(address: str | None) -> None:
+    """Raises OSError where nobody is at "host:port" or "ray://host:port", which Ray takes minutes to say; other addresses are Ray's to judge."""
+    host, _, port = (address or "").rpartition("://")[2].rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_SECONDS).close()
 
 
 def _work(function: Any, argument: Any, threads: int) -> Any:

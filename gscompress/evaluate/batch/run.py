@@ -20,7 +20,7 @@ from .datasets import SceneData, find_scenes, missing_of
 from .inputs import file_hash, photographs_hash, record_hash
 from .models import Model, ModelTask, train_model
 from .options import LOCAL_RAY, EvalOptions
-from .pools import InProcess, Job, Lost, Pool, Processes
+from .pools import InProcess, Job, Lost, Pool, Processes, useful_jobs
 from .ray_pool import RayPool
 from .schedule import Step, run_steps
 from .store import (
@@ -123,16 +123,17 @@ class _Batch:
     @staticmethod
     def of(options: EvalOptions, command: str, watcher: Watcher) -> _Batch:
         """Finds scenes and codecs, and writes the plan."""
-        start, checks = time.perf_counter(), check(options)
+        start, named, options = time.perf_counter(), options.data, options.anywhere()
+        checks = check(options)
         before = _plan_before(options)
         codecs = options.all_codecs
         missing = {name: CODECS[name].missing() for name in codecs}
         points = {name: CODECS[name].points(options.asked) for name in codecs}
         cells = [CellId(c.data.name, name, p.name) for c in checks for name in codecs for p in points[name]]
         records = [CodecRecord(name, CODECS[name].label, tuple(p.name for p in points[name]), missing[name]) for name in codecs]
-        pool = _pool(options)
+        pool = _pool(options, sum(not missing[cell.codec] for cell in cells))
         plan = Plan(
-            options.kind, str(options.data), options.protocol_record(), tuple(c.data.name for c in checks), tuple(records), tuple(cells), VERSION,
+            options.kind, str(named), options.protocol_record(), tuple(c.data.name for c in checks), tuple(records), tuple(cells), VERSION,
             command, pool.description, before.seconds if before else 0.0, before.work_seconds if before else 0.0,
         )  # fmt: skip
         try:
@@ -269,7 +270,8 @@ def _plan_before(options: EvalOptions) -> Plan | None:
         return None
 
 
-def _pool(options: EvalOptions) -> Pool:
+def _pool(options: EvalOptions, cells: int) -> Pool:
+    jobs = useful_jobs(options.jobs, cells) if options.jobs else None
     if options.ray is not None:
-        return RayPool(None if options.ray == LOCAL_RAY else options.ray, options.jobs, options.cpus, options.gpus)
-    return Processes(options.jobs) if options.jobs else InProcess()
+        return RayPool(None if options.ray == LOCAL_RAY else options.ray, jobs, options.cpus or 1, options.gpus or 0)
+    return Processes(jobs, options.jobs) if jobs else InProcess()

@@ -40,11 +40,12 @@ then in DATA, as <scene>.ply or <scene>/point_cloud/iteration_30000/point_cloud.
 Every scene also has a row for the .ply itself. OUT has eval.json, a JSON file a cell (scene, codec and operating point) in cells, and the report.
 A cell that fails is reported, and the others go on. With --ray, folders have to be where every node sees them.
 
-exit codes: 0 all cells are done; 1 some failed, or the dry run found something missing; 2 nothing could be evaluated; 130 interrupted
+exit codes: 0 every cell is done, but for those of codecs that are not installed; 1 some failed or could not be kept, or the dry run found
+something missing; 2 nothing could be evaluated; 130 interrupted
 """
 FAILED_CELLS = 1
 """Exit code."""
-JSON_KEYS = "output, scenes, codecs, protocol, cells, done, reused, failed (scene, codec, point, error), not_installed, seconds, work_seconds, report, notes"
+JSON_KEYS = "output, scenes, codecs, protocol, cells, done, reused, failed (scene, codec, point, error), not_installed, seconds, work_seconds, report, notes, ignored"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--backend", "backend")
     add("--lpips-weights", "lpips_weights", metavar="DIR")
     add("--keep-files", "keep_files", action="store_true")
+    add("--tool-timeout", "tool_timeout", type=float, metavar="S")
     where = parser.add_argument_group("where the work is done")
     for flag, name, kind in (("--jobs", "jobs", positive), ("--ray", "ray", str), ("--cpus", "cpus", float), ("--gpus", "gpus", float)):
         where.add_argument(flag, dest=name, type=kind, help=known[name].metadata["help"], metavar="ADDRESS" if name == "ray" else "N")
@@ -89,6 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluates, writes the report, and says what came of it; returns the exit code."""
     settle_process()  # before torch is there
+    from ..evaluate.batch.datasets import ignored
     from ..evaluate.batch.options import EvalOptions
     from ..evaluate.batch.run import Watcher, check, evaluate
     from ..evaluate.report import write_report
@@ -100,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
     known: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items() if v is not None}
     options = EvalOptions(**known)
     if args.dry_run:
-        return _dry_run(check(options), args)
+        return _dry_run(check(options), ignored(options.wanted), args)
     with _Told(args.quiet) as told:
         try:
             done = evaluate(options, shlex.join(["gscompress", *sys.argv[1:]]), Watcher(told.cell, told.model, told.stage))
@@ -115,6 +118,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(**_record(done, options.output, report, notes))
     else:
+        say_notes(done.ignored, args.quiet)
         say_notes(notes)
         if not args.quiet:
             _summarise(done, options.output, report)
@@ -165,16 +169,18 @@ def _line(cell: Cell) -> str:
     return f"{start} {format_size(cell.size_bytes):>9}  {cell.ratio or 0:6.1f}x  {photographs}{beside}  {cell.seconds:.1f} s"
 
 
-def _dry_run(checks: list[Check], args: argparse.Namespace) -> int:
+def _dry_run(checks: list[Check], ignored: list[str], args: argparse.Namespace) -> int:
     lacking = [c for c in checks if c.missing]
     if args.json:
         rows = [{"scene": c.data.name, "photographs": c.data.photographs, "images": c.data.images, "model": c.data.model, "missing": c.missing} for c in checks]
-        print_json(scenes=rows, missing=len(lacking))
+        print_json(scenes=rows, missing=len(lacking), ignored=ignored)
     elif not args.quiet:
         for found in checks:
             model = found.data.model or "none: it will be trained"
             print(f"{found.data.name:<12} {'; '.join(f'missing: {m}' for m in found.missing) or 'complete'}")
             print(f"{'':<12} trained scene: {model}")
+        for line in ignored:
+            print(line)
         print(f"{len(checks) - len(lacking)} of {len(checks)} scenes can be evaluated")
     return FAILED_CELLS if lacking else 0
 
@@ -186,7 +192,7 @@ def _record(done: Outcome, output: Path, report: list[str], notes: list[str]) ->
         "cells": len(done.plan.cells), "done": sum(c.ok for c in cells), "reused": done.reused,
         "failed": [{"scene": c.scene, "codec": c.codec, "point": c.point, "error": c.error} for c in done.failed],
         "not_installed": [c.name for c in done.plan.codecs if c.missing], "seconds": round(done.plan.seconds, 3),
-        "work_seconds": round(done.plan.work_seconds, 3), "report": report, "notes": notes,
+        "work_seconds": round(done.plan.work_seconds, 3), "report": report, "notes": notes, "ignored": done.ignored,
     }  # fmt: skip
 
 

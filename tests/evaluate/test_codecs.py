@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 import types
 from pathlib import Path
 from typing import Any
@@ -220,3 +221,16 @@ def test_what_work_takes():
 def test_a_program_that_cannot_be_started():
     with pytest.raises(ToolFailed, match="at all: cannot be started"):
         run_tool([Path("/nowhere/at all")])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands in for the program")
+def test_a_program_that_does_not_end(tmp_path):
+    """Is killed with what it started."""
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\nsleep 60 &\nsleep 60\n")
+    program.chmod(0o755)
+    start = time.monotonic()
+    with pytest.raises(ToolFailed, match=r"program: expected to end within 0.5 s.*--tool-timeout"):
+        measured(lambda: run_tool([program]), 0.5)
+    assert time.monotonic() - start < 20
+    measured(lambda: run_tool([sys.executable, "-c", ""]), 60)

@@ -89,9 +89,9 @@ def _worked(task: CellTask, codec: Codec, blank: Cell) -> Cell:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{task.codec}@{task.point.name}{codec.suffix}"
     try:
-        _, encoding = measured(lambda: codec.encode(source, task.point, path))
+        _, encoding = measured(lambda: codec.encode(source, task.point, path), task.settings.tool_timeout)
         size_bytes = path.stat().st_size
-        decoded, decoding = measured(lambda: codec.decode(path))
+        decoded, decoding = measured(lambda: codec.decode(path), task.settings.tool_timeout)
     finally:
         if not task.settings.keep_files:
             path.unlink(missing_ok=True)

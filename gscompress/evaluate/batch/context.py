@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ...cameras import Camera
-from ...errors import InputError
+from ...errors import GSCompressError, InputError
 from ...io import read
 from ...io.camera_files import read_cameras
 from ...render import synthesise
@@ -40,12 +41,14 @@ class Settings:
         backend: of the renderer.
         lpips_weights: a folder, None for where they usually are.
         keep_files: keep what codecs write, in `files`.
+        tool_timeout: seconds, of another program that a codec runs.
     """
 
     protocol: Protocol
     backend: Backend = "auto"
     lpips_weights: str | None = None
     keep_files: bool = False
+    tool_timeout: float = math.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,14 +94,28 @@ class Context:
         return Renders(scene, [v.camera for v in self.views], self.renderer, self.background)
 
 
-@lru_cache(maxsize=1)
 def load_context(data: SceneData, model: Path, settings: Settings) -> Context:
-    """Reads, renders and measures the source.
+    """Reads, renders and measures the source; once, for all calls in a row with the same arguments, and so does what is wrong with it.
 
     Raises:
         InputError: there are no test views, or the scene is in another frame than its photographs.
         Others: as reading scenes, cameras and photographs does.
     """
+    found = _load_once(data, model, settings)
+    if isinstance(found, Context):
+        return found
+    raise found.with_traceback(None)
+
+
+@lru_cache(maxsize=1)
+def _load_once(data: SceneData, model: Path, settings: Settings) -> Context | GSCompressError:
+    try:
+        return _load(data, model, settings)
+    except GSCompressError as error:
+        return error.with_traceback(None)  # which would hold the scene
+
+
+def _load(data: SceneData, model: Path, settings: Settings) -> Context:
     loaded = read(model)
     notes = list(loaded.notes)
     cameras, views, background, told = _views(data, loaded.scene, settings.protocol)
@@ -108,7 +125,7 @@ def load_context(data: SceneData, model: Path, settings: Settings) -> Context:
     float_scorer, _ = replace(settings.protocol, eight_bit=False).scorer(settings.lpips_weights, device)
     source = Renders(loaded.scene, [v.camera for v in views], renderer, background, keep=True)
     scores = [] if views[0].photograph is None else [scorer(image, as_float(v.photograph)) for image, v in zip(source, views, strict=True)]
-    if scores:
+    if scores and data.model is not None:  # one that was trained here is in their frame, however bad it is
         _check_frame(loaded.scene, cameras, mean_psnr([s["psnr"] for s in scores]))
     return Context(
         data, model, loaded.scene, cameras, views, background, renderer, source, scores, scorer, float_scorer,
@@ -124,7 +141,7 @@ def load_training(data: SceneData, protocol: Protocol) -> Photographs | None:
 
 def forget() -> None:
     """Drops what this process has read."""
-    load_context.cache_clear()
+    _load_once.cache_clear()
     load_training.cache_clear()
 
 

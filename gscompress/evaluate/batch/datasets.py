@@ -4,7 +4,8 @@
     eval folder       COLMAP folders, folders with a transforms.json, and .ply files, in DATA or one level below
 
 A trained scene is looked for under --models, then in DATA, by the scene's name: `<scene>.ply`, `<scene>/point_cloud/iteration_N/point_cloud.ply`
-with the largest N as INRIA's trainer writes, `<scene>/point_cloud.ply`, or the only .ply in `<scene>`.
+with the largest N as INRIA's trainer writes, `<scene>/point_cloud.ply`, or the only .ply in `<scene>`. Points to start training from (input.ply,
+points3d.ply, sparse_pc.ply) are no trained scenes: their headers know no opacity.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from .protocols import FACTOR, MIPNERF360, Protocol
 
 KINDS = ("mipnerf360", "folder")
 TRANSFORMS = ("transforms_train.json", "transforms.json")
+TEST_TRANSFORMS = "transforms_test.json"
+HEADER_BYTES = 1 << 14
+"""Within which a .ply of points has the end of its header."""
 FEWEST_TEST_VIEWS = 1
 
 
@@ -73,8 +77,32 @@ def find_scenes(wanted: Wanted, protocol: Protocol) -> list[SceneData]:
     names = wanted.scenes or tuple(_present(wanted))
     if not names:
         what = f"some of {', '.join(MIPNERF360)}" if wanted.kind == "mipnerf360" else "COLMAP folders, transforms.json or .ply files"
-        raise InputError(f"{wanted.data}: expected {what}, found none")
+        raise InputError(f"{wanted.data}: expected {what}, found none" + "".join(f"; {line}" for line in ignored(wanted)))
     return [_scene(name, wanted, protocol) for name in dict.fromkeys(names)]
+
+
+def own_split(scene: SceneData) -> bool:
+    """Whether the data say which views are for testing."""
+    folder = scene.photographs
+    if folder is None or model_folder(folder) is not None:
+        return False
+    return all((folder / name).is_file() for name in (TRANSFORMS[0], TEST_TRANSFORMS))
+
+
+def ignored(wanted: Wanted) -> list[str]:
+    """Sentences on what is in a folder of any layout and is no scene; nothing of what a file system or a tool left there."""
+    if wanted.kind != "folder" or wanted.scenes or not wanted.data.is_dir() or _has_photographs(wanted.data):
+        return []
+    out = [f"{path.name}: ignored: points, not a trained scene" for path in _plys(wanted.data, trained=False)]
+    for folder in _folders(wanted):
+        if _has_photographs(folder) or _model_in(folder):
+            continue
+        count = len(_plys(folder))
+        if count:
+            out.append(f"{folder.name}: ignored: {count} .ply files without photographs; 'gscompress eval folder {folder}' takes each for a scene")
+        elif not folder.name.startswith(".") and not (folder / "eval.json").exists():  # results of ours
+            out.append(f"{folder.name}: ignored: neither sparse/0 of COLMAP nor {' nor '.join(TRANSFORMS)} nor a trained .ply in it")
+    return out
 
 
 def missing_of(scene: SceneData, test_every: int) -> list[str]:
@@ -106,20 +134,23 @@ def _present(wanted: Wanted) -> list[str]:
         return [name for name in MIPNERF360 if (wanted.data / name).is_dir()]
     if _has_photographs(wanted.data):
         return [wanted.data.resolve().name]
+    names = [path.name for path in _folders(wanted) if _has_photographs(path) or _model_in(path)]
+    return names + [path.stem for path in _plys(wanted.data) if path.stem not in names]
+
+
+def _folders(wanted: Wanted) -> list[Path]:
     apart = wanted.models and wanted.models.resolve()
-    folders = [path for path in sorted(wanted.data.iterdir()) if path.is_dir() and path.resolve() != apart]
-    names = [path.name for path in folders if _has_photographs(path) or _model_in(path)]
-    return names + [path.stem for path in sorted(wanted.data.glob("*.ply")) if path.is_file() and path.stem not in names]
+    return [path for path in sorted(wanted.data.iterdir()) if path.is_dir() and path.resolve() != apart]
 
 
 def _scene(name: str, wanted: Wanted, protocol: Protocol) -> SceneData:
     if wanted.kind == "mipnerf360" and name not in MIPNERF360:
         raise InputError(f"--scenes: expected some of {', '.join(MIPNERF360)}, found {name!r}")
+    if Path(name).name != name or name in ("", ".."):
+        raise InputError(f"--scenes: expected names of folders or .ply files in {wanted.data}, found {name!r}")
     whole = wanted.data.resolve().name == name and _has_photographs(wanted.data)
     folder = wanted.data if whole else wanted.data / name
-    if Path(name).name != name:
-        raise InputError(f"--scenes: expected names of folders or .ply files in {wanted.data}, found {name!r}")
-    model = next((m for root in (wanted.models, wanted.data) if root and (m := _model(root, name))), None)
+    model = next((m for root in (wanted.models, wanted.data) if root and (m := _model(root, name))), None) or (_model_in(folder) if whole else None)
     photographs = folder if _has_photographs(folder) or wanted.kind == "mipnerf360" else None
     images, downscale, resample = wanted.images, wanted.downscale, "mean"
     if wanted.kind == "mipnerf360" and images is None and downscale is None:
@@ -137,7 +168,7 @@ def _has_photographs(folder: Path) -> bool:
 
 def _model(root: Path, name: str) -> Path | None:
     plain = root / f"{name}.ply"
-    return plain if plain.is_file() else _model_in(root / name)
+    return plain if plain.is_file() and not _is_points(plain) else _model_in(root / name)
 
 
 def _model_in(folder: Path) -> Path | None:
@@ -146,8 +177,22 @@ def _model_in(folder: Path) -> Path | None:
         return inria[-1]
     if (folder / "point_cloud.ply").is_file():
         return folder / "point_cloud.ply"
-    found = [path for path in sorted(folder.glob("*.ply")) if path.is_file()] if folder.is_dir() else []
+    found = _plys(folder) if folder.is_dir() else []
     return found[0] if len(found) == 1 else None
+
+
+def _plys(folder: Path, trained: bool = True) -> list[Path]:
+    return [path for path in sorted(folder.glob("*.ply")) if path.is_file() and _is_points(path) != trained]
+
+
+def _is_points(path: Path) -> bool:
+    """Whether a .ply is sound as far as its header goes, and of points alone; what is not sound is for the reader of scenes to say."""
+    try:
+        with path.open("rb") as file:
+            header, end, _ = file.read(HEADER_BYTES).partition(b"end_header")
+    except OSError:
+        return False
+    return header.startswith(b"ply") and bool(end) and b"opacity" not in header and b"packed_" not in header
 
 
 def _iteration(path: Path) -> int:

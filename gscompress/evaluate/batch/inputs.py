@@ -10,7 +10,7 @@ from typing import Any
 
 from ...errors import InputError
 from ...io.colmap import model_folder
-from .datasets import TRANSFORMS, SceneData, photographs_of
+from .datasets import TEST_TRANSFORMS, TRANSFORMS, SceneData, photographs_of
 
 BLOCK = 1 << 20
 
@@ -51,7 +51,7 @@ def _camera_files(data: Path) -> list[Path]:
     model = model_folder(data)
     if model is not None:
         return sorted(path for path in model.iterdir() if path.suffix in (".bin", ".txt") and path.is_file())
-    return [path for name in (*TRANSFORMS, "transforms_test.json") if (path := data / name).is_file()]
+    return [path for name in (*TRANSFORMS, TEST_TRANSFORMS) if (path := data / name).is_file()]
 
 
 def _hash_of(paths: Iterable[Path]) -> str:

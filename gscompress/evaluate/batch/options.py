@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from .datasets import KINDS, Wanted
 from .protocols import Protocol, protocol
 
 DEFAULT_CODECS = ("gsz", "sog", "spz", "compressed-ply", "zstd")
+TOOL_SECONDS = 4 * 3600.0
+"""SOG of a million splats was seen to take two hours without a GPU."""
 LOCAL_RAY = "local"
 """For `ray`: a cluster of this machine's processors, started for the run."""
 
@@ -45,6 +48,7 @@ class EvalOptions:
     backend: Backend = field(default="auto", metadata={"help": f"of the renderer: {', '.join(BACKENDS)}"})
     lpips_weights: str | None = field(default=None, metadata={"help": "folder with the weights of LPIPS (default: torch's cache)"})
     keep_files: bool = field(default=False, metadata={"help": "keep the files that codecs write"})
+    tool_timeout: float = field(default=TOOL_SECONDS, metadata={"help": "seconds that another program, such as splat-transform, may take for a file; then its cell has failed"})
     jobs: int | None = field(default=None, metadata={"help": "so many processes, each a cell at a time (default: this process)"})
     ray: str | None = field(default=None, metadata={"help": f"a Ray cluster's address, or {LOCAL_RAY!r} for one on this machine"})
     cpus: float | None = field(default=None, metadata={"help": "processors of a cell on Ray, which a fraction shares (default: 1)"})
@@ -80,6 +84,8 @@ class EvalOptions:
             raise InputError(f"--cpus: expected more than 0, found {self.cpus:g}")
         if self.gpus is not None and not 0 <= self.gpus < math.inf:
             raise InputError(f"--gpus: expected 0 or more, found {self.gpus:g}")
+        if not self.tool_timeout > 0:
+            raise InputError(f"--tool-timeout: expected more than 0, found {self.tool_timeout:g}")
         if self.resume and self.overwrite:
             raise InputError("--resume, --overwrite: expected at most one, found both")
 
@@ -108,16 +114,18 @@ class EvalOptions:
     @property
     def settings(self) -> Settings:
         """What every cell gets."""
-        return Settings(self.measured_by, self.backend, self.lpips_weights, self.keep_files)
+        return Settings(self.measured_by, self.backend, self.lpips_weights, self.keep_files, self.tool_timeout)
 
     @property
     def measured_by(self) -> Protocol:
         """The protocol."""
         return protocol(self.protocol)
 
-    def protocol_record(self) -> dict[str, Any]:
-        """The protocol with what this batch does otherwise."""
+    def protocol_record(self, split: Sequence[str] = ()) -> dict[str, Any]:
+        """The protocol with what this batch does otherwise; scenes of `split` say themselves which views are for testing."""
         deviations = {}
+        if split:
+            deviations["split"] = f"the test views of {', '.join(split)} are those of transforms_test.json"
         if self.kind != "mipnerf360" or self.images is not None or self.downscale is not None:
             size = f"at most {LARGEST_SIDE} px a side" if self.downscale is None else f"made {self.downscale} times smaller" if self.downscale > 1 else "as they are"
             deviations["images"] = f"photographs of the folder {self.images or 'images'}, {size}"

@@ -15,6 +15,7 @@ from typing import Any
 from ...cameras import Camera
 from ...errors import InputError, MissingExtra, MissingWeights
 from ...train.photographs import Photographs
+from ..lpips_weights import find_weights
 from ..scores import Scorer
 
 OUTDOOR, INDOOR = ("bicycle", "flowers", "garden", "stump", "treehill"), ("room", "counter", "kitchen", "bonsai")
@@ -76,18 +77,22 @@ class Protocol:
 
     def scorer(self, lpips_weights: str | None = None, device: str = "cpu") -> tuple[Scorer, tuple[str, ...]]:
         """What measures a pair of images, and notes on what it cannot measure here."""
-        nets = [f"lpips-{net}" for net in self.lpips]
+        nets, notes = self.measurable(lpips_weights)
         settings: dict[str, Any] = {
             "eight_bit": self.eight_bit, "ssim_edges": self.ssim_edges, "lpips_range": self.lpips_range, "lpips_weights": lpips_weights, "device": device,
         }  # fmt: skip
+        return Scorer(["psnr", "ssim", *(f"lpips-{net}" for net in nets)], **settings), notes
+
+    def measurable(self, lpips_weights: str | None = None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The networks whose weights are here, and notes on the others."""
         notes, usable = [], []
-        for net in nets:
+        for net in self.lpips:
             try:
-                Scorer([net], **settings)
+                find_weights(net, lpips_weights)
                 usable.append(net)
             except (MissingWeights, MissingExtra) as error:
                 notes.append(f"not measured: {error}")
-        return Scorer(["psnr", "ssim", *usable], **settings), tuple(notes)
+        return tuple(usable), tuple(notes)
 
 
 def centred(camera: Camera) -> Camera:

@@ -16,7 +16,7 @@ from ..codecs import CODECS
 from ..codecs.base import Point
 from .cells import CellTask, reason, run_cell
 from .context import forget
-from .datasets import SceneData, find_scenes, missing_of
+from .datasets import SceneData, find_scenes, ignored, missing_of, own_split
 from .inputs import file_hash, photographs_hash, record_hash
 from .models import Model, ModelTask, train_model
 from .options import LOCAL_RAY, EvalOptions
@@ -52,12 +52,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a batch: `cells` in the plan's order, those done before included; `notes` on what could not be kept."""
+    """What came of a batch: `cells` in the plan's order, those done before included; `notes` on what could not be kept; `ignored` on what
+    was in the folder and is no scene."""
 
     plan: Plan
     cells: tuple[Cell, ...]
     reused: int
     notes: tuple[str, ...]
+    ignored: tuple[str, ...] = ()
 
     @property
     def failed(self) -> list[Cell]:
@@ -99,7 +101,7 @@ def evaluate(options: EvalOptions, command: str = "", watcher: Watcher = Watcher
     finally:
         batch.pool.close()
         batch.keep_plan(finished=len(batch.cells) == len(batch.plan.cells))
-    return Outcome(batch.plan, tuple(batch.cells[c] for c in batch.plan.cells if c in batch.cells), batch.reused, tuple(batch.notes))
+    return Outcome(batch.plan, tuple(batch.cells[c] for c in batch.plan.cells if c in batch.cells), batch.reused, tuple(batch.notes), tuple(ignored(options.wanted)))
 
 
 @dataclass
@@ -114,6 +116,7 @@ class _Batch:
     plan: Plan
     pool: Pool
     cells: dict[CellId, Cell] = field(default_factory=dict)
+    nets: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
     hashes: dict[str, dict[str, str]] = field(default_factory=dict)
     reused: int = 0
@@ -125,6 +128,7 @@ class _Batch:
         """Finds scenes and codecs, and writes the plan."""
         start, named, options = time.perf_counter(), options.data, options.anywhere()
         checks = check(options)
+        nets, _ = options.measured_by.measurable(options.lpips_weights)  # a cell without LPIPS is done again once its weights are there
         before = _plan_before(options)
         codecs = options.all_codecs
         missing = {name: CODECS[name].missing() for name in codecs}
@@ -133,7 +137,7 @@ class _Batch:
         records = [CodecRecord(name, CODECS[name].label, tuple(p.name for p in points[name]), missing[name]) for name in codecs]
         pool = _pool(options, sum(not missing[cell.codec] for cell in cells))
         plan = Plan(
-            options.kind, str(named), options.protocol_record(), tuple(c.data.name for c in checks), tuple(records), tuple(cells), VERSION,
+            options.kind, str(named), options.protocol_record([c.data.name for c in checks if own_split(c.data)]), tuple(c.data.name for c in checks), tuple(records), tuple(cells), VERSION,
             command, pool.description, before.seconds if before else 0.0, before.work_seconds if before else 0.0,
         )  # fmt: skip
         try:
@@ -141,7 +145,7 @@ class _Batch:
         except OSError as error:
             pool.close()
             raise OutputError(f"{options.output}: cannot be written ({error.strerror or error})") from error
-        return _Batch(options, watcher, checks, points, missing, plan, pool, start=start)
+        return _Batch(options, watcher, checks, points, missing, plan, pool, nets=nets, start=start)
 
     def steps(self) -> list[Step]:
         """What is to be done: a scene's model, where it has none, then its cells."""
@@ -204,7 +208,7 @@ class _Batch:
         try:
             inputs = self._inputs(scene, model)
             key = record_hash({
-                "inputs": inputs, "codec": codec, "tool": CODECS[codec].tool(), "options": dict(point.options), "protocol": self.plan.protocol,
+                "inputs": inputs, "codec": codec, "tool": CODECS[codec].tool(), "options": dict(point.options), "protocol": self.options.protocol_record(), "lpips": self.nets,
                 "images": [scene.images, scene.downscale, scene.resample], "backend": self.options.backend, "version": VERSION,
             })  # fmt: skip
         except GSCompressError as error:
@@ -212,6 +216,9 @@ class _Batch:
             return None
         if self.options.resume and (old := self._before(cell)) is not None and old.ok and old.key == key:
             self.reused += 1
+            if old.protocol != self.plan.protocol:  # the same for this scene, in words for other ones
+                self._keep(old)
+                return None
             self.cells[cell] = old
             self.watcher.cell(old, len(self.cells), len(self.plan.cells))
             return None

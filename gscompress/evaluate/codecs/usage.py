@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -33,9 +35,9 @@ class Usage:
     memory_bytes: int | None
 
 
-def measured(work: Callable[[], T]) -> tuple[T, Usage]:
-    """Runs `work`, and what it took, the programs that it ran by `run_tool` included."""
-    _children.peak = 0
+def measured(work: Callable[[], T], tool_seconds: float = math.inf) -> tuple[T, Usage]:
+    """Runs `work`, and what it took, the programs that it ran by `run_tool` included, each of which may take `tool_seconds`."""
+    _children.peak, _children.seconds = 0, tool_seconds
     before = _settled()
     start = time.perf_counter()
     result = work()
@@ -49,13 +51,17 @@ def run_tool(command: Sequence[str | os.PathLike[str]], **settings: object) -> N
     """Runs another program to its end; its memory counts for `measured`.
 
     Raises:
-        ToolFailed: it cannot be started, or ends with an error.
+        ToolFailed: it cannot be started, ends with an error, or takes longer than `measured` allows.
     """
     name = os.path.basename(os.fspath(command[0]))
     try:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, **settings)  # pyright: ignore
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True, **settings)  # pyright: ignore
     except OSError as error:
         raise ToolFailed(f"{name}: cannot be started ({error.strerror or error})") from error
+    allowed, late = getattr(_children, "seconds", math.inf), threading.Event()
+    watch = threading.Timer(min(allowed, threading.TIMEOUT_MAX), lambda: (late.set(), _kill(process)))
+    watch.daemon = True
+    watch.start()
     try:
         said = process.stdout.read() if process.stdout else b""
         if hasattr(os, "wait4"):
@@ -66,14 +72,26 @@ def run_tool(command: Sequence[str | os.PathLike[str]], **settings: object) -> N
         else:
             process.wait()
     except BaseException:
-        process.kill()
+        _kill(process)
         raise
     finally:
+        watch.cancel()
         if process.stdout:
             process.stdout.close()
+    if late.is_set():
+        raise ToolFailed(f"{name}: expected to end within {allowed:g} s, found it still at work; --tool-timeout allows more")
     if process.returncode:
         words = " ".join(said.decode(errors="replace").split())[-LAST_WORDS:]
         raise ToolFailed(f"{name}: ended with {process.returncode}: {words or 'said nothing'}")
+
+
+def _kill(process: subprocess.Popen) -> None:
+    """With what it started, which would keep its output open."""
+    with contextlib.suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
 
 
 def _settled() -> int | None:

@@ -55,6 +55,15 @@ def run_notes(summary: Summary) -> tuple[str, ...]:
         notes.append(
             f"{plural(len(others), 'cell')} measured by another protocol ({' / '.join(lines)}): {', '.join(str(row.id) for row in others)}."
         )
+    machines = {describe(row.cell.machine) for row in rows if row.ok and row.cell and row.cell.machine}
+    renderers = sorted({row.cell.renderer for row in rows if row.ok and row.cell and row.cell.renderer})
+    if len(machines) > 1:
+        notes.append(
+            f"Cells come from {len(machines)} machines or sets of versions, and --resume keeps them: sizes and qualities are comparable, "
+            "seconds, memory and FPS are not. cells.csv says which is from where."
+        )
+    if len(renderers) > 1:
+        notes.append(f"Cells were rendered by {' and '.join(renderers)}, whose images differ by less than a level of 8 bits.")
     return tuple(notes)
 
 

@@ -92,7 +92,7 @@ def csv_of_cells(summary: Summary) -> bytes:
         writer.writerow(
             [row.id.scene, row.id.codec, row.label, row.id.point, row.status, error, *map(_raw, [*figures, *_worst(row)]), *_about(row, summary)]
         )
-    return out.getvalue().encode()
+    return out.getvalue().encode(errors="backslashreplace")  # names of files may be no UTF-8
 
 
 def _worst(row: Row) -> list[float | None]:

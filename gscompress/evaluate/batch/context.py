@@ -117,6 +117,8 @@ def _load_once(data: SceneData, model: Path, settings: Settings) -> Context | GS
 
 def _load(data: SceneData, model: Path, settings: Settings) -> Context:
     loaded = read(model)
+    if not len(loaded.scene):
+        raise InputError(f"{model}: expected finite Gaussians, found none" + "".join(f"; {note}" for note in loaded.notes))
     notes = list(loaded.notes)
     cameras, views, background, told = _views(data, loaded.scene, settings.protocol)
     renderer = resolve(settings.backend)

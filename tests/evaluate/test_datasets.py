@@ -113,6 +113,15 @@ def test_what_is_no_scene_is_named(tmp_path):
         find_scenes(Wanted("folder", tmp_path), INRIA)
 
 
+@pytest.mark.parametrize("content", [b"", b"hello"])
+def test_a_model_that_is_none(tmp_path, content):
+    (tmp_path / "alone.ply").write_bytes(content)
+    (alone,) = find_scenes(Wanted("folder", tmp_path), INRIA)
+    (lacks,) = missing_of(alone, 8)
+    assert "a trained scene that can be read" in lacks
+    assert "alone.ply" in lacks
+
+
 def test_a_split_of_its_own(tmp_path):
     (tmp_path / "lego").mkdir()
     (tmp_path / "lego" / "transforms_train.json").write_text("{}")

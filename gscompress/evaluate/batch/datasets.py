@@ -17,6 +17,7 @@ from pathlib import Path
 from ...errors import GSCompressError, InputError
 from ...io.colmap import model_folder
 from ...io.common import is_file
+from ...io.detect import HEAD_BYTES, detect
 from ...train.photographs import Source, survey
 from .protocols import FACTOR, MIPNERF360, Protocol
 
@@ -106,9 +107,12 @@ def ignored(wanted: Wanted) -> list[str]:
 
 
 def missing_of(scene: SceneData, test_every: int) -> list[str]:
-    """Sentences on what the scene lacks for a run; empty if nothing. Reads no pixels."""
+    """Sentences on what the scene lacks for a run; empty if nothing. Reads no pixels, and of a trained scene its first bytes."""
+    unsound = [] if scene.model is None else _unsound(scene.model)
+    if unsound or (scene.photographs is None and scene.model):
+        return unsound
     if scene.photographs is None:
-        return [] if scene.model else ["neither photographs nor a trained .ply"]
+        return ["neither photographs nor a trained .ply"]
     try:
         sources, _ = survey(scene.photographs, images=scene.images, test_every=test_every)
     except GSCompressError as error:
@@ -120,6 +124,17 @@ def missing_of(scene: SceneData, test_every: int) -> list[str]:
     if sum(s.test for s in sources) < FEWEST_TEST_VIEWS:
         out.append("photographs for testing")
     return out
+
+
+def _unsound(model: Path) -> list[str]:
+    try:
+        with model.open("rb") as file:
+            detect(file.read(HEAD_BYTES), model)
+    except GSCompressError as error:
+        return [f"a trained scene that can be read: {error}"]
+    except OSError as error:
+        return [f"a trained scene that can be read: {model}: {error.strerror or error}"]
+    return []
 
 
 def photographs_of(scene: SceneData, test_every: int) -> list[Source]:

@@ -114,7 +114,9 @@ def test_a_process_that_dies_while_it_has_nothing_to_do():
     pool = Processes(1)
     try:
         pool.submit(Job(where, None, ""))
-        _, (pid, _) = pool.next()
+        _, found = pool.next()
+        assert not isinstance(found, Lost)
+        pid, _ = found
         os.kill(pid, signal.SIGKILL)
         deadline = time.monotonic() + 30
         while not pool._slots[0].executor._broken and time.monotonic() < deadline:

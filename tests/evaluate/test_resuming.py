@@ -14,7 +14,7 @@ import pytest
 from photographs_for_tests import SHAPES
 
 import gscompress
-from gscompress.errors import Corrupt, MissingWeights
+from gscompress.errors import Corrupt, InputError, MissingWeights
 from gscompress.evaluate.batch import context, protocols
 from gscompress.evaluate.batch import run as batch
 from gscompress.evaluate.batch.cells import CellTask
@@ -76,6 +76,14 @@ def test_an_interrupted_overwrite_shows_nothing_of_the_run_before(root):
     assert [str(c.id) for c in read_cells(root / "out", read_plan(root / "out"))] == ["ant/ply@default", "ant/own-spz@default"]
     left = {p.relative_to(root / "out").as_posix() for p in (root / "out").rglob("*") if p.is_file()}
     assert left == {"eval.json", "cells/ant/ply@default.json", "cells/ant/own-spz@default.json", "models/ant.ply", "mine.txt"}
+
+
+def test_a_run_that_cannot_begin_overwrites_nothing(root):
+    evaluate(options(root))
+    pytest.importorskip("ray")
+    with pytest.raises(InputError, match="--ray"):
+        evaluate(options(root, overwrite=True, ray="127.0.0.1:1"))
+    assert evaluate(options(root, resume=True)).reused == 6
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[" * 100_000, b"[]", b'{"schema": 1}', b"\xff\xfe", "another", "text"])

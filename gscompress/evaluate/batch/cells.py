@@ -76,7 +76,8 @@ def reason(error: BaseException) -> str:
         return "not enough memory"
     said = " ".join(str(error).split())
     if isinstance(error, OSError) and not isinstance(error, GSCompressError):
-        where = f"{error.filename}: " if error.filename is not None else ""
+        name = error.filename if error.filename2 is None else error.filename2  # of a copy, where it was going
+        where = f"{name}: " if name is not None else ""
         said = f"{where}{error.strerror or error}"
     return said if isinstance(error, (GSCompressError, OSError)) and said else f"{type(error).__name__}: {said}"
 

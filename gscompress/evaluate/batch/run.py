@@ -141,7 +141,12 @@ class _Batch:
             command, pool.description, before.seconds if before else 0.0, before.work_seconds if before else 0.0,
         )  # fmt: skip
         try:
+            if options.overwrite:  # only now, when nothing keeps the run from being done
+                _erase(options.output)
             write_plan(options.output, plan)
+        except OutputError:
+            pool.close()
+            raise
         except OSError as error:
             pool.close()
             raise OutputError(f"{options.output}: cannot be written ({error.strerror or error})") from error
@@ -254,20 +259,13 @@ def _names(cell: CellId) -> tuple[str, str, str]:
 
 
 def _plan_before(options: EvalOptions) -> Plan | None:
-    """The plan that is to be gone on with, None where there is none that can be read; removes what is to be overwritten.
+    """The plan that is to be gone on with, None where there is none that can be read.
 
     Raises:
         InputError: there are results, and nobody said what to do with them.
-        OutputError: they are to be overwritten, and cannot be removed.
     """
     out = options.output
-    if not holds_results(out):
-        return None
-    if options.overwrite:
-        try:
-            erase(out)
-        except OSError as error:
-            raise OutputError(f"{error.filename or out}: cannot be removed ({error.strerror or error})") from error
+    if options.overwrite or not holds_results(out):
         return None
     if not options.resume:
         raise InputError(f"{out}: holds results already; --resume goes on with them, --overwrite begins anew")
@@ -275,6 +273,19 @@ def _plan_before(options: EvalOptions) -> Plan | None:
         return read_plan(out)
     except GSCompressError:  # only the time that it took so far is lost
         return None
+
+
+def _erase(out: Path) -> None:
+    """Removes what a run before left, where there was one.
+
+    Raises:
+        OutputError: it cannot be removed.
+    """
+    try:
+        if holds_results(out):
+            erase(out)
+    except OSError as error:
+        raise OutputError(f"{error.filename or out}: cannot be removed ({error.strerror or error})") from error
 
 
 def _pool(options: EvalOptions, cells: int) -> Pool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from gscompress import io
@@ -13,7 +14,7 @@ def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("frames")
     scene = random_scene(400, 0, 1)
     for frame in (10, 2, 1):
-        io.write(scene.select(range(400 - frame)), path / f"frame_{frame}.ply")
+        io.write(scene.select(np.arange(400 - frame)), path / f"frame_{frame}.ply")
     (path / "notes.txt").write_text("no frame")
     return path
 

@@ -17,6 +17,7 @@ from gscompress.scene import Scene
 from gscompress.sequence import SequenceOptions, SequenceReader, compress_frames
 from tests.scenes_for_tests import random_scene
 
+ARRAYS = ("means", "quats", "log_scales", "opacity_logits", "sh")
 FAST = SequenceOptions(quality=30, effort="fast", keyframe_every=3)
 
 
@@ -25,11 +26,10 @@ def moved(scene: Scene, step: int) -> Scene:
     random = np.random.default_rng(step)
     order = random.permutation(len(scene))[: -len(scene) // 20 or None]
     later = scene.select(order)
-    means = later.means + np.float32([0.01 * step, 0.0, 0.0]) + random.normal(0, 0.002, later.means.shape).astype(np.float32)
+    means = later.means + np.array([0.01 * step, 0.0, 0.0], np.float32) + random.normal(0, 0.002, later.means.shape).astype(np.float32)
     born = random_scene(len(scene) // 20, scene.sh_degree, 100 + step)
     later = replace(later, means=means)
-    joined = [np.concatenate([getattr(later, k), getattr(born, k)]) for k in ("means", "quats", "log_scales", "opacity_logits", "sh")]
-    return Scene(*joined)
+    return Scene(*(np.concatenate([getattr(later, k), getattr(born, k)]) for k in ARRAYS), antialiased=scene.antialiased)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def made(frames):
 
 
 def same(a: Scene, b: Scene) -> bool:
-    return all(np.array_equal(getattr(a, k), getattr(b, k)) for k in ("means", "quats", "log_scales", "opacity_logits", "sh"))
+    return all(np.array_equal(getattr(a, k), getattr(b, k)) for k in ARRAYS)
 
 
 def test_any_frame_in_any_order_is_the_same(made, frames):

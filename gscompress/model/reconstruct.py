@@ -41,21 +41,26 @@ class Symbols:
 def reconstruct(p: Params, s: Symbols) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """float32 means [N, 3], quats [N, 4], log_scales [N, 3], opacity_logits [N], sh [N, K, 3]."""
     axes = rotation_axes(s.rotation)
-    local = [_offset(s.offset[:, i], s.log2_steps[:, i]) for i in range(3)]
-    means = []
-    for k in range(3):
-        base = p.origin[k] + (s.voxel[:, k].astype(np.float64) + 0.5 + s.shift[:, k] / 256.0) * p.voxel
-        means.append(base + (axes[0][k] * local[0] + axes[1][k] * local[1] + axes[2][k] * local[2]))
     log_scales = s.value[:, :3] * (detmath.LN2 / ONE)
     ln_o = np.minimum(s.value[:, 3], -1) * (detmath.LN2 / ONE)
     logits = ln_o - detmath.log(1.0 - detmath.exp(ln_o))
     return (
-        np.stack(means, 1).astype(np.float32),
+        exact_means(p, s, axes).astype(np.float32),
         quaternions(axes).astype(np.float32),
         log_scales.astype(np.float32),
         logits.astype(np.float32),
         _harmonics(p, s).astype(np.float32),
     )
+
+
+def exact_means(p: Params, s: Symbols, axes: list[list[np.ndarray]]) -> np.ndarray:
+    """float64 [N, 3], before they are rounded; `axes` as `rotation_axes` gives them."""
+    local = [_offset(s.offset[:, i], s.log2_steps[:, i]) for i in range(3)]
+    means = []
+    for k in range(3):
+        base = p.origin[k] + (s.voxel[:, k].astype(np.float64) + 0.5 + s.shift[:, k] / 256.0) * p.voxel
+        means.append(base + (axes[0][k] * local[0] + axes[1][k] * local[1] + axes[2][k] * local[2]))
+    return np.stack(means, 1)
 
 
 def _offset(symbol: np.ndarray, log2_step: np.ndarray) -> np.ndarray:

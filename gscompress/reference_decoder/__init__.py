@@ -43,7 +43,7 @@ def decode(data: bytes, name: str = "<bytes>", partial: bool = False) -> Referen
     file = parse(data, name, partial)
     networks = _networks(file, name)
     with named_stream("basis", name):
-        params = _params(file)
+        params = params_of(file)
     if networks:
         parts = [decode_anchor_block(file, params, networks, block, name) for block in range(file.header.blocks)]
     else:
@@ -54,7 +54,8 @@ def decode(data: bytes, name: str = "<bytes>", partial: bool = False) -> Referen
     return ReferenceDecoded(scene, sum(chunks), len(chunks))
 
 
-def _params(file: Container) -> Params:
+def params_of(file: Container) -> Params:
+    """What the header and the basis say."""
     h = file.header
     predictor = tuple(h.predictor[i : i + FEATURES] for i in range(0, len(h.predictor), FEATURES))
     return Params(

@@ -37,9 +37,18 @@ def decode_block(file: Container, params: Params, block: int, name: str) -> tupl
     Raises:
         Corrupt: a stream is not sound.
     """
+    return columns(*decode_splats(file, params, block, name), len(params.basis))
+
+
+def decode_splats(file: Container, params: Params, block: int, name: str) -> tuple[list[Splat], list[list[int]]]:
+    """A block's splats, and the coefficients of those whose harmonics are there.
+
+    Raises:
+        Corrupt: a stream is not sound.
+    """
     geometry, harmonics = (_chunks(file, kind, block) for kind in (GEOMETRY, HARMONICS))
     splats = _layers(geometry, file.header.lowest_class, params, block, name)
-    return _columns(splats.splats, _harmonics(harmonics, splats, len(params.basis), block, name), len(params.basis))
+    return splats.splats, _harmonics(harmonics, splats, len(params.basis), block, name)
 
 
 def decode_anchor_block(
@@ -59,7 +68,7 @@ def decode_anchor_block(
             decoder.decode(io, file.header.lowest_class[0], anchors_of(payload, count, file.networks), count)
             io.check_end()
     coefficients = _harmonics(harmonics, decoder.splats, len(params.basis), block, name)
-    return _columns(decoder.splats.splats, coefficients, len(params.basis))
+    return columns(decoder.splats.splats, coefficients, len(params.basis))
 
 
 def _chunks(file: Container, kind: int, block: int) -> list[tuple[bytes, int]]:
@@ -100,7 +109,8 @@ def _harmonics(
     return coefficients
 
 
-def _columns(splats: list[Splat], coefficients: list[list[int]], components: int) -> tuple[np.ndarray, ...]:
+def columns(splats: list[Splat], coefficients: list[list[int]], components: int) -> tuple[np.ndarray, ...]:
+    """The fields of `Symbols`."""
     n = len(splats)
     harmonics = np.zeros((n, components), np.int64)
     if coefficients:
@@ -114,5 +124,5 @@ def _columns(splats: list[Splat], coefficients: list[list[int]], components: int
         "offset": ([s.offset for s in splats], (n, 3)),
         "log2_steps": ([s.log2_steps for s in splats], (n, 3)),
     }
-    columns = {name: np.array(values, np.int64).reshape(shape) for name, (values, shape) in rows.items()}
-    return tuple({**columns, "harmonics": harmonics}[name] for name in Symbols.__dataclass_fields__)
+    arrays = {name: np.array(values, np.int64).reshape(shape) for name, (values, shape) in rows.items()}
+    return tuple({**arrays, "harmonics": harmonics}[name] for name in Symbols.__dataclass_fields__)

@@ -141,6 +141,13 @@ class SplatDecoder:
             cell.add(len(self.splats), s.value, self._error, s.geometry_class)
         self.splats.append(s)
 
+    def add(self, s: Splat, error: list[int]) -> None:
+        """Takes a splat that another coder has decoded, `error` off what that expected of its values."""
+        for known, shift in zip(self._cells, self._level_shifts, strict=True):
+            cell = known.setdefault(s.code >> shift, Cell())
+            cell.add(len(self.splats), s.value, error, s.geometry_class)
+        self.splats.append(s)
+
     def _classes(
         self, io: BitIO, layer: int, lowest: int, s: Splat, before: Splat | None, cells: list[Cell]
     ) -> None:

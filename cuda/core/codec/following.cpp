@@ -222,8 +222,8 @@ void FollowingBlock::child(IO &io, size_t parent_row, const Target *target, Stat
         for (int k = 0; k < 3; ++k) c->motion[k] = drift(c->motion[k], clip(now[k] - place[k], -(1 << 20), 1 << 20) * MOTION_UNIT, c->count);
         for (int j = 0; j < SCALARS; ++j) c->error[j] = drift(c->error[j], std::abs(error_[j]), c->count);
         int size = 0;
-        for (int i = 0; i < 3; ++i) size += (log2_integer(static_cast<uint64_t>(2 * std::abs(s.offset[i]) + 1)) + steps[i]) / 3;
-        c->offset = drift(c->offset, size, c->count);
+        for (int i = 0; i < 3; ++i) size += log2_integer(static_cast<uint64_t>(2 * std::abs(s.offset[i]) + 1)) + steps[i];
+        c->offset = drift(c->offset, (85 * size) >> 8, c->count);
         if (c->count < 1000) ++c->count;
     }
     fresh_.add(s, error_);

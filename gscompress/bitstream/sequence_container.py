@@ -1,4 +1,4 @@
-"""The container of a sequence of frames, as FORMAT.md lays it out: header, table of frames, payloads with checksums."""
+"""The container of a sequence of frames, as SEQUENCES.md lays it out: header, table of frames, payloads with checksums."""
 
 from __future__ import annotations
 

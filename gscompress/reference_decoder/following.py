@@ -1,4 +1,4 @@
-"""Frames of a sequence that are told by another one (FORMAT.md, "Following frames"); twin of cuda/core/codec/following.cpp."""
+"""Frames of a sequence that are told by another one (SEQUENCES.md); twin of cuda/core/codec/following.cpp."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 // A frame of a sequence, told by the frame that it follows: every splat of that one has children, mostly one, which differ little
-// from it; then come splats that nothing tells of. FORMAT.md, "Following frames".
+// from it; then come splats that nothing tells of. SEQUENCES.md.
 #pragma once
 #include <memory>
 

@@ -24,7 +24,7 @@ def later(scene: Scene, seed: int, drop: int, born: int) -> Scene:
     new = random_scene(born, scene.sh_degree, seed + 50)
     spread = {"means": 0.01, "quats": 0.02, "log_scales": 0.05, "opacity_logits": 0.1, "sh": 0.02}
     columns = [np.concatenate([getattr(kept, k) + random.normal(0, s, getattr(kept, k).shape), getattr(new, k)]).astype(np.float32) for k, s in spread.items()]
-    return Scene(*columns)
+    return Scene(*columns, antialiased=scene.antialiased)
 
 
 def opened(scene: Scene) -> tuple[Encoder, float]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scenes_for_tests import random_scene
 
 from gscompress import io
-from tests.scenes_for_tests import random_scene
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scenes_for_tests import random_scene
 
 from gscompress._native import core
 from gscompress.draft import Encoded
@@ -12,7 +13,6 @@ from gscompress.errors import FormatError
 from gscompress.following import Reference
 from gscompress.reference_decoder.following import following_state, key_state
 from gscompress.scene import Scene
-from tests.scenes_for_tests import random_scene
 
 ARRAYS = ("means", "quats", "log_scales", "opacity_logits", "sh")
 

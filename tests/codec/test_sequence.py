@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from scenes_for_tests import random_scene
 
 from gscompress import codec
 from gscompress.bitstream.sequence_container import pack_sequence, parse_sequence
@@ -15,7 +16,6 @@ from gscompress.errors import FormatError, InputError, Unsupported
 from gscompress.model.correspondence import parents
 from gscompress.scene import Scene
 from gscompress.sequence import SequenceOptions, SequenceReader, compress_frames
-from tests.scenes_for_tests import random_scene
 
 ARRAYS = ("means", "quats", "log_scales", "opacity_logits", "sh")
 FAST = SequenceOptions(quality=30, effort="fast", keyframe_every=3)

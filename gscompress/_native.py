@@ -29,7 +29,7 @@ def sound(decoded: tuple, name: str) -> tuple:
     Raises:
         BadMagic, Truncated, Corrupt, Unsupported.
     """
-    if len(decoded) == 4:
+    if isinstance(decoded, tuple) and len(decoded) == 4:
         kind, field, expected, found = decoded
         raise (BadMagic, Truncated, Corrupt, Unsupported)[kind](name, field, expected, found)
     return decoded

@@ -281,7 +281,7 @@ void FollowingBlock::harmonics(IO &io, const float *coefficients, const double *
         const int parent = parents_[i];
         std::vector<int> expected(width);
         if (parent >= 0) {
-            const int32_t *of = &before_.sh[static_cast<size_t>(parent) * width];
+            const int32_t *of = before_.sh.data() + static_cast<size_t>(parent) * width;
             const int64_t from = p_.step[STEP_SH][before_.splats[parent].color_class], to = p_.step[STEP_SH][s.color_class];
             for (int k = 0; k < width; ++k) expected[k] = from == to ? of[k] : rescaled(of[k], from, to);
         }

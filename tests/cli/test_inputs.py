@@ -42,10 +42,10 @@ def test_missing_properties(run, tmp_path):
 
 def test_newer_version_and_flipped_bit(run, gsz, tmp_path):
     data = bytearray(gsz.read_bytes())
-    data[4] += 1
+    data[4] += 2
     (tmp_path / "newer.gsz").write_bytes(data)
     every_command(run, "newer.gsz", "newer.gsz", "version", "expected", "found")
-    data[4] -= 1
+    data[4] -= 2
     data[len(data) // 2] ^= 1
     (tmp_path / "flipped.gsz").write_bytes(data)
     run("decompress", "flipped.gsz").failed_in_one_line("flipped.gsz", "expected", "found")

@@ -39,7 +39,7 @@ def test_every_option_of_the_encoder_is_a_flag(run):
 
 def test_version(run):
     outcome = run("--version")
-    assert (outcome.code, outcome.out) == (0, f"gscompress {gscompress.__version__} (reads .gsz versions 1)\n")
+    assert (outcome.code, outcome.out) == (0, f"gscompress {gscompress.__version__} (reads .gsz versions 1, 2)\n")
 
 
 @pytest.mark.parametrize("arguments", [[], ["explode"], ["compress"], ["info", "a", "b"], ["compare", "a", "b", "--views", "0"]])

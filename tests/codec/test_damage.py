@@ -133,8 +133,8 @@ def test_a_count_that_the_bytes_just_allow():
 
 def test_newer_versions_are_named():
     data = golden("one")
-    with pytest.raises(Unsupported, match=r"header.version: expected 1, found 2 \(a newer gscompress wrote this file\)"):
-        codec.decode(patched(data, [(4, "H", 2)]))
+    with pytest.raises(Unsupported, match=r"header.version: expected 1, found 3 \(a newer gscompress wrote this file\)"):
+        codec.decode(patched(data, [(4, "H", 3)]))
     with pytest.raises(Unsupported, match=r"section 0.type: expected a known section, found 22 version 1"):
         codec.decode(patched(data, [(container.FIXED_HEADER, "H", 22)]))
 

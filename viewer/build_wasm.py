@@ -21,7 +21,7 @@ ZIG = "0.17.0"
 
 SOURCES = [
     "cuda/wasm/decoder.cpp",
-    *(f"cuda/core/codec/{name}.cpp" for name in ("anchor_coder", "block_coder", "block_decoder", "decisions", "file", "network_payload", "networks", "params")),
+    *(f"cuda/core/codec/{name}.cpp" for name in ("anchor_coder", "block_coder", "block_decoder", "decisions", "file", "following", "frames", "network_payload", "networks", "params")),
 ]
 FLAGS = [
     "-target", "wasm32-wasi", "-mexec-model=reactor", "-std=c++20", "-O3", "-msimd128", "-fno-exceptions", "-fno-rtti",

@@ -4,7 +4,7 @@
 #include <new>
 
 #include "codec/block_decoder.hpp"
-#include "codec/file.hpp"
+#include "codec/frames.hpp"
 
 #define EXPORT(name) extern "C" __attribute__((export_name(#name)))
 
@@ -24,10 +24,16 @@ std::vector<uint8_t> input;
 std::unique_ptr<float[]> output;
 File file;
 std::vector<std::unique_ptr<BlockDecoder>> blocks;
+std::array<FrameState, 3> frames;  // a group's key frame, and two to go from one to the next
 
 [[noreturn]] void no_memory() {
     std::set_new_handler(nullptr);
     fail(FormatFault::UNSUPPORTED, "header.splats", "as many as fit into memory", std::to_string(file.splats));
+}
+
+FrameState &frame_in(uint32_t slot) {
+    if (slot >= frames.size()) __builtin_trap();
+    return frames[slot];
 }
 
 // Rows of one kind after the other.
@@ -88,3 +94,39 @@ EXPORT(output) const float *gsz_output() { return output.get(); }
 
 // Nothing more of this block will come.
 EXPORT(close) void gsz_close(uint32_t block) { blocks.at(block).reset(); }
+
+// Frames of a sequence are kept in slots 0 to 2. The input is the payload of a key frame; returns its splats.
+EXPORT(frame_key) uint32_t gsz_frame_key(uint32_t slot, uint32_t max_splats) {
+    FrameState &to = frame_in(slot);
+    to = {};  // first, for its memory
+    to = key_frame(input.data(), input.size(), max_splats, 1);
+    return to.splats();
+}
+
+// The input is the payload of a frame that follows the one in slot `from`, which has to hold one; returns its splats.
+EXPORT(frame_following) uint32_t gsz_frame_following(uint32_t from, uint32_t to, uint32_t max_splats) {
+    const FrameState &before = frame_in(from);
+    if (!before.params) __builtin_trap();
+    frame_in(to) = following_frame(before, input.data(), input.size(), max_splats, 1);
+    return frame_in(to).splats();
+}
+
+// What a slot holds: coefficients beyond the constant one, and 256 if it is of the antialiased rasteriser.
+EXPORT(frame_kind) uint32_t gsz_frame_kind(uint32_t slot) { return static_cast<uint32_t>(frame_in(slot).params->sh_rest) | (frame_in(slot).antialiased ? 256 : 0); }
+
+// The output is then, of a slot's n splats, means [n][3], quats [n][4], log_scales [n][3], opacity_logits [n], sh [n][1 + rest][3].
+// Returns the number of floats.
+EXPORT(frame_values) uint32_t gsz_frame_values(uint32_t slot) {
+    const FrameState &frame = frame_in(slot);
+    const size_t n = frame.splats(), size = n * (11 + 3 * (1 + static_cast<size_t>(frame.params->sh_rest)));
+    output.reset();
+    output.reset(new float[size]);
+    SceneArrays out{};
+    out.means = output.get();
+    out.quats = out.means + 3 * n;
+    out.log_scales = out.quats + 4 * n;
+    out.opacity_logits = out.log_scales + 3 * n;
+    out.sh = out.opacity_logits + n;
+    reconstruct(frame, out, 1);
+    return size;
+}

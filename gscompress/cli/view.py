@@ -21,11 +21,12 @@ from .output import print_json, say_notes
 from .sizes import format_size
 
 NAME = "view"
-SUMMARY = "show a scene in the browser, or two with a compare slider"
+SUMMARY = "show a scene or a sequence in the browser, or two with a compare slider"
 EPILOG = """\
 examples:
   gscompress view scene.gsz
   gscompress view scene.gsz scene.ply                   one beside the other
+  gscompress view frames.gsz                            a sequence of frames, which plays
   gscompress view scene.gsz --cameras cameras.json      jump to the views it was trained from
   gscompress view scene.gsz --no-browser --port 8000    prints the address; open it yourself
 

@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..io import ply
 from ..io.ply_header import header_size
 from ..loading import is_gsz, read_bytes, read_scene
+from ..sequence import SequenceReader, is_sequence_file
 from ..version import VERSION
 
 KINDS = {"gsz": ".gsz", "ply": ".ply", "splat": ".splat"}
@@ -49,13 +50,15 @@ class ShownScene:
 
 
 def shown(path: Path) -> ShownScene:
-    """Reads a scene of any format; what the page does not read itself becomes a plain .ply.
+    """Reads a scene or a sequence of any format; what the page does not read itself becomes a plain .ply.
 
     Raises:
         InputError, FormatError, MissingExtra: as `gscompress.load`. A cut .gsz is shown as far as it goes.
     """
     if is_gsz(path):
         data = read_bytes(path)
+        if is_sequence_file(data):
+            return ShownScene(path, "gsz", data, ".gsz", len(data), _sequence_notes(SequenceReader(data, str(path), partial=True)))
         found = codec.describe(data, str(path))
         notes = () if found.complete else ("the file is cut: it is shown at lower quality",)
         return ShownScene(path, "gsz", data, ".gsz", len(data), notes)
@@ -67,6 +70,12 @@ def shown(path: Path) -> ShownScene:
     plain = streams.BytesIO()
     ply.encode(loaded.scene, plain)
     return ShownScene(path, loaded.format, plain.getvalue(), ".ply", loaded.size_bytes, loaded.notes)
+
+
+def _sequence_notes(reader: SequenceReader) -> tuple[str, ...]:
+    about = f"a sequence of {len(reader)} frames, {reader.seconds:.2f} s; where it is compared, PSNR is that of its first frame"
+    there = len(reader.present)
+    return (about,) if there == len(reader) else (about, f"the file is cut: {there} of its frames are there")
 
 
 def is_plain(data: bytes) -> bool:
@@ -125,7 +134,8 @@ def description(
 
 
 def measured(a: Path, b: Path, cameras: Sequence[Camera]) -> float | None:
-    """PSNR in dB between two files over at most 12 of the cameras, made-up ones where there are none; None where they are equal."""
+    """PSNR in dB between two files over at most 12 of the cameras, made-up ones where there are none; None where they are equal. Of a
+    sequence, the first frame's."""
     from ..evaluate.compare import DEFAULT_VIEWS, compare_scenes
     from ..render import synthesise
 

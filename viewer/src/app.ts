@@ -1,5 +1,6 @@
 import { readCameras } from "./cameras/cameras.ts";
 import { CameraFault, type NamedCamera } from "./cameras/named_camera.ts";
+import type { SequenceSource } from "./decode/index.ts";
 import { loadScene } from "./load/load.ts";
 import { ofFile, served, type Opening, type SceneSource } from "./load/sources.ts";
 import type { Slot } from "./render/options.ts";
@@ -14,11 +15,13 @@ import { Messages } from "./ui/messages.ts";
 import { type SceneFacts, ScenePanel, StatsPanel } from "./ui/panels.ts";
 import { ProgressBars } from "./ui/progress.ts";
 import { savePicture } from "./ui/save.ts";
+import { TimeBar } from "./ui/timebar.ts";
 import { Toolbar } from "./ui/toolbar.ts";
+import { Player } from "./view/player.ts";
 import { framed, lookAt, type Pose } from "./view/pose.ts";
 import { Presets } from "./view/presets.ts";
 import { Stage } from "./view/stage.ts";
-import { fromHash, toHash } from "./view/url.ts";
+import { fromHash, timeFrom, toHash } from "./view/url.ts";
 import { add, scale, unit } from "./view/vectors.ts";
 
 const SCENE_ENDINGS = /\.(gsz|ply|splat|spz|sog|zip)$/i;
@@ -38,6 +41,7 @@ export class App {
   readonly #help = helpDialog();
   readonly #divider: Divider;
   readonly #labels = new Labels();
+  readonly #player: Player;
   readonly #welcome: HTMLElement;
   readonly #facts: [SceneFacts | null, SceneFacts | null] = [null, null];
   readonly #loads: [AbortController | null, AbortController | null] = [null, null];
@@ -49,6 +53,8 @@ export class App {
   #psnr: number | null = null;
   #psnrHere: number | null = null;
   #hashTimer = 0;
+  /** Most splats of a sequence's frames. */
+  readonly #capacities: [number, number] = [0, 0];
 
   /** @throws Error if the browser has no WebGL2. */
   constructor(root: HTMLElement) {
@@ -76,6 +82,19 @@ export class App {
       change: (settings: Partial<Settings>) => this.#change(settings),
     };
     this.#toolbar = new Toolbar(act);
+    const timebar = new TimeBar({
+      toggle: () => this.#player.toggle(),
+      step: (by) => this.#player.step(by),
+      seek: (seconds) => this.#player.seek(seconds),
+      speed: (speed) => (this.#player.speed = speed),
+    });
+    this.#player = new Player({
+      show: (slot, splats) => this.#showFrame(slot, splats),
+      moment: (moment) => {
+        timebar.show(moment);
+        if (!moment?.playing) this.#address();
+      },
+    });
     this.#divider = new Divider(() => this.#stage && (this.#stage.share = this.#divider?.share ?? 0.5));
     const picker = el("input", { type: "file", multiple: true, hidden: true, "aria-label": "Files" });
     picker.addEventListener("change", () => {
@@ -84,11 +103,12 @@ export class App {
     });
     this.#welcome = el("div", { class: "welcome", hidden: true }, el("h1", {}, "gscompress"),
       el("p", {}, "Drop a .gsz, .ply or .splat here, or two to compare them."), button("Open files", "Open files", () => picker.click()));
-    const timebar = el("div", { class: "timebar", hidden: true }); // for scenes that move
-    const dock = el("div", { class: "dock" }, this.#bars.element, this.#labels.element, timebar, this.#toolbar.element);
+    const dock = el("div", { class: "dock" }, this.#bars.element, this.#labels.element, timebar.element, this.#toolbar.element);
     root.append(this.#stage.canvas, this.#divider.element, dock, this.#panel.element, this.#stats.element, this.#welcome,
       this.#messages.element, picker, this.#help);
     shortcuts(act, {
+      play: () => this.#player.toggle(),
+      stepFrame: (by) => this.#player.step(by),
       modes: () => this.#change({ mode: next(MODES, this.#stage.settings.mode) }),
       backgrounds: () => this.#change({ background: next(Object.keys(BACKGROUNDS), this.#stage.settings.background) }),
       swap: () => this.#change({ mode: this.#stage.settings.mode === "first" ? "second" : "first" }),
@@ -140,6 +160,7 @@ export class App {
   async #load(slot: Slot, source: SceneSource): Promise<void> {
     this.#loads[slot]?.abort();
     const load = (this.#loads[slot] = new AbortController());
+    this.#player.set(slot, null);
     this.#facts[slot] = null; // of what is going to be replaced
     this.#psnrHere = null;
     this.#describe();
@@ -147,13 +168,14 @@ export class App {
       await loadScene(source, {
         progress: (progress) => this.#bars.show(slot, progress),
         splats: (...scene) => this.#splats(slot, ...scene),
+        sequence: (...scene) => this.#sequence(slot, ...scene),
         facts: (facts) => {
           this.#facts[slot] = facts;
           if (!this.#byHand) this.#place(); // what came first may have been a corner of the scene
           performance.mark(`scene ${slot}: loaded`);
           this.#describe();
         },
-      }, load.signal);
+      }, load.signal, timeFrom(location));
     } catch (error) {
       if (load.signal.aborted) return;
       this.#messages.show(source.name, (error as Error).message);
@@ -165,6 +187,7 @@ export class App {
 
   #clear(slot: Slot): void {
     this.#loads[slot]?.abort();
+    this.#player.set(slot, null);
     this.#bars.remove(slot);
     this.#facts[slot] = null;
     this.#stage.setScene(slot, null);
@@ -176,6 +199,21 @@ export class App {
     performance.mark(`scene ${slot}: ${splats.count} splats`);
     if (!this.#placed && splats.count > 0) this.#place();
     this.#change({});
+  }
+
+  #sequence(slot: Slot, source: SequenceSource, splats: Splats, frame: number): void {
+    this.#capacities[slot] = Math.max(...source.sequence.entries.map((entry) => entry.splats));
+    this.#splats(slot, splats, 0, this.#capacities[slot]);
+    const seconds = this.#player.active ? this.#player.seconds : timeFrom(location);
+    this.#player.set(slot, source, frame);
+    this.#player.seek(seconds);
+  }
+
+  #showFrame(slot: Slot, splats: Splats): void {
+    this.#stage.showFrame(slot, splats, this.#capacities[slot]);
+    if (this.#psnrHere === null) return;
+    this.#psnrHere = null; // of another moment
+    this.#describe();
   }
 
   /** The first view: the address's, the first camera's, or one of the whole scene from outside. */
@@ -219,9 +257,13 @@ export class App {
       this.#psnrHere = null;
       this.#describe();
     }
+    this.#address();
+  }
+
+  #address(): void {
     clearTimeout(this.#hashTimer);
     this.#hashTimer = window.setTimeout(() => {
-      if (this.#placed) history.replaceState(null, "", `#${toHash(this.#stage.pose)}`);
+      if (this.#placed) history.replaceState(null, "", `#${toHash(this.#stage.pose, this.#player.playing ? 0 : this.#player.seconds)}`);
     }, ADDRESS_MS);
   }
 

@@ -13,6 +13,9 @@ const { decodeStream } = await load("decode/stream");
 const { openHere } = await load("decode/lane");
 export const { readHead, isChunk } = await load("decode/head");
 
+const { openFramesHere } = await load("decode/frame_lane");
+const { SequenceSource } = await load("decode/sequence_source");
+
 export const compile = () => WebAssembly.compile(readFileSync(new URL("decode/decoder.wasm", SOURCE)));
 const module = await compile();
 
@@ -46,6 +49,9 @@ export async function decodeFrom(source, { lanes = 3, openBlocks, openLane = ope
   await decodeStream(source, { module, openLane, lanes, openBlocks }, handlers, options);
   return { ...last, infos, progress };
 }
+
+/** The frames of a sequence. */
+export const sequenceOf = (bytes, { lanes = 2, ...options } = {}) => SequenceSource.open(new Blob([bytes]), { module, openLane: openFramesHere, lanes }, options);
 
 const ARRAYS = { means: "means", quats: "quats", log_scales: "logScales", opacity_logits: "opacityLogits", sh: "sh" };
 

@@ -3,12 +3,14 @@
  *
  *     node tests/verdicts.mjs < [{"path": ..., "partial": false}, ...]
  *
- * Prints a JSON list: of each file {splats, sha256} or {kind, field}; anything but a FormatError ends the program.
+ * Prints a JSON list: of each file {splats, sha256}, of a sequence {frames: [{splats, sha256}, ...]}, or {kind, field}; anything but
+ * a FormatError ends the program.
  */
 import { openAsBlob, readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
-import { checksums, checksumsOf, decode, load } from "./decoding.mjs";
+import { checksums, checksumsOf, decode, load, sequenceOf } from "./decoding.mjs";
 
+const { isSequence } = await load("decode/sequence");
 const { recognise, readSplats } = await load("formats/index");
 
 async function read({ path, partial = false, sizes }) {
@@ -19,6 +21,15 @@ async function read({ path, partial = false, sizes }) {
     return { format, splats: splats.count, droppedRows, antialiased: splats.antialiased, sha256: checksumsOf(splats) };
   }
   const bytes = new Uint8Array(readFileSync(path));
+  if (isSequence(bytes)) {
+    const source = await sequenceOf(bytes, { partial });
+    const frames = [];
+    for (const { frame } of source.sequence.entries) {
+      const splats = await source.frame(frame);
+      frames[frame] = { splats: splats.count, antialiased: splats.antialiased, sha256: checksumsOf(splats) };
+    }
+    return { format: "sequence", frames };
+  }
   const { splats } = await decode(bytes, { partial, sizes });
   return { format, splats: splats.count, antialiased: splats.antialiased, sha256: checksums(bytes, splats) };
 }

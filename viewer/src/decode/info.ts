@@ -1,4 +1,4 @@
-import type { Head } from "./head.ts";
+import { readHead, type Head } from "./head.ts";
 
 /** One line of the scene panel. */
 export interface SectionInfo {
@@ -74,4 +74,15 @@ export function readAbout(payload: Uint8Array): Record<string, unknown> {
   } catch {
     return {};
   }
+}
+
+/** The same of a whole file that has been decoded, such as a sequence's key frame. */
+export function keyFrameAbout(file: Uint8Array): Record<string, unknown> {
+  const head = readHead(file.subarray(0, new DataView(file.buffer, file.byteOffset).getUint32(8, true)));
+  let at = head.size;
+  for (const { kind, size } of head.sections) {
+    if (kind === "about") return readAbout(file.subarray(at, at + size));
+    at += size;
+  }
+  return {};
 }

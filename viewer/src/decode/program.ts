@@ -13,6 +13,10 @@ interface Exports {
   section(index: number): number;
   output(): number;
   close(block: number): void;
+  frame_key(slot: number, maxSplats: number): number;
+  frame_following(from: number, to: number, maxSplats: number): number;
+  frame_kind(slot: number): number;
+  frame_values(slot: number): number;
 }
 
 const KINDS: FaultKind[] = ["bad magic", "truncated", "corrupt", "unsupported"];
@@ -72,13 +76,36 @@ export class Program {
    * @returns of a chunk its values, as that file lays them out, in memory of their own; else nothing.
    */
   section(index: number, payload: Uint8Array): Float32Array<ArrayBuffer> {
-    const size = this.run(payload, () => this.exports.section(index));
-    return new Float32Array(this.exports.memory.buffer, this.exports.output(), size).slice() as Float32Array<ArrayBuffer>;
+    return this.output(this.run(payload, () => this.exports.section(index)));
+  }
+
+  /** Decodes a key frame of a sequence into a slot, 0 to 2; its splats. */
+  keyFrame(slot: number, payload: Uint8Array): number {
+    return this.run(payload, () => this.exports.frame_key(slot, MAX_SPLATS)) >>> 0;
+  }
+
+  /** Decodes the frame that follows the one in slot `from`; its splats. */
+  followingFrame(from: number, to: number, payload: Uint8Array): number {
+    return this.run(payload, () => this.exports.frame_following(from, to, MAX_SPLATS)) >>> 0;
+  }
+
+  frameKind(slot: number): { shRest: number; antialiased: boolean } {
+    const kind = this.exports.frame_kind(slot);
+    return { shRest: kind & 255, antialiased: kind >= 256 };
+  }
+
+  /** Means, quats, logScales, opacityLogits and sh of a slot's frame, one after the other, in memory of their own. */
+  frameValues(slot: number): Float32Array<ArrayBuffer> {
+    return this.output(this.run(new Uint8Array(0), () => this.exports.frame_values(slot)));
   }
 
   /** Frees what a block's chunks needed, after its last. */
   close(block: number): void {
     this.exports.close(block);
+  }
+
+  private output(size: number): Float32Array<ArrayBuffer> {
+    return new Float32Array(this.exports.memory.buffer, this.exports.output(), size >>> 0).slice() as Float32Array<ArrayBuffer>;
   }
 
   private run<T>(bytes: Uint8Array, call: () => T): T {

@@ -1,4 +1,5 @@
-import { decodeGsz, type FileInfo, loadDecoder } from "../decode/index.ts";
+import { decodeGsz, type FileInfo, isSequence, loadDecoder, openSequence, PROBE, type SequenceSource } from "../decode/index.ts";
+import { keyFrameAbout } from "../decode/info.ts";
 import { FormatError } from "../errors.ts";
 import { readSplats, recognise } from "../formats/index.ts";
 import type { Splats } from "../splats.ts";
@@ -11,6 +12,8 @@ export interface LoadEvents {
   progress(progress: Progress): void;
   /** The scene so far; `keep` first rows are as they were before, `capacity` will come in all. */
   splats(splats: Splats, keep: number, capacity: number): void;
+  /** Instead of `splats`: a scene that moves, which is the receiver's to stop, and its frame at `LoadOptions.seconds`. */
+  sequence(source: SequenceSource, splats: Splats, frame: number): void;
   /** Once everything is there. */
   facts(facts: SceneFacts): void;
 }
@@ -20,9 +23,10 @@ const MAGIC = [0x47, 0x53, 0x5a, 0x1a];
 /**
  * Loads a scene of any format that the page reads, judged by its content. A cut .gsz is shown as far as it goes, and then an error.
  *
+ * @param seconds of a sequence: the time whose frame comes first.
  * @throws FormatError, FetchFault.
  */
-export async function loadScene(source: SceneSource, events: LoadEvents, signal: AbortSignal): Promise<void> {
+export async function loadScene(source: SceneSource, events: LoadEvents, signal: AbortSignal, seconds = 0): Promise<void> {
   void loadDecoder().catch(() => {}); // whoever needs it hears of it
   const { stream, total } = await source.open(signal);
   const progress: Progress = { name: source.name, bytes: 0, total, splats: 0, done: false };
@@ -35,7 +39,9 @@ export async function loadScene(source: SceneSource, events: LoadEvents, signal:
     tell({ splats: scene.count });
     events.splats(scene, keep, capacity);
   };
-  const facts = isGsz ? await gsz(source.name, rest, splats, signal) : await whole(source.name, rest, splats);
+  const facts = isSequence(head)
+    ? await sequence(source.name, rest, events, signal, seconds)
+    : isGsz ? await gsz(source.name, rest, splats, signal) : await whole(source.name, rest, splats);
   tell({ done: true });
   if (signal.aborted) return;
   const { bytes, format } = source.original ?? facts.scene;
@@ -55,7 +61,7 @@ async function begun(stream: ReadableStream<Uint8Array>, onBytes: (bytes: number
     onBytes(came);
     return value;
   };
-  for (let piece = await next(); piece !== null; piece = came < MAGIC.length ? await next() : null) first.push(piece);
+  for (let piece = await next(); piece !== null; piece = came < PROBE ? await next() : null) first.push(piece);
   const rest = new ReadableStream<Uint8Array>({
     async pull(controller) {
       const piece = first.shift() ?? (await next());
@@ -64,7 +70,7 @@ async function begun(stream: ReadableStream<Uint8Array>, onBytes: (bytes: number
     },
     cancel: (reason) => reader.cancel(reason),
   });
-  return { head: first.flatMap((piece) => [...piece.subarray(0, MAGIC.length)]), rest };
+  return { head: first.flatMap((piece) => [...piece.subarray(0, PROBE)]), rest };
 }
 
 interface Loaded {
@@ -88,6 +94,37 @@ async function gsz(name: string, stream: ReadableStream<Uint8Array>, splats: Loa
   };
   const found = `${sizeBytes}: it was cut, and is shown as far as it goes`;
   return { scene, fault: complete ? null : new FormatError({ kind: "truncated", field: "file", expected: `${all} bytes`, found }) };
+}
+
+/** A sequence is shown once all of it has come: its frames are decoded when they are due. */
+async function sequence(name: string, stream: ReadableStream<Uint8Array>, events: LoadEvents, signal: AbortSignal, seconds: number): Promise<Loaded> {
+  const file = await new Response(stream).blob();
+  const source = await openSequence(file);
+  const { entries, frames, size } = source.sequence;
+  try {
+    const due = source.at(seconds);
+    const frame = source.entry(due) ? due : Math.min(...entries.map((entry) => entry.frame));
+    if (entries.length === 0) throw new FormatError({ kind: "truncated", field: "file", expected: `${size} bytes`, found: `${file.size}: not one frame is there` });
+    const splats = await source.frame(frame);
+    signal.throwIfAborted();
+    const key = new Uint8Array(await file.slice(entries[0].offset, entries[0].offset + entries[0].size).arrayBuffer());
+    const { encoder } = keyFrameAbout(key);
+    const keys = entries.filter((entry, i) => entry.reference === i);
+    const bytes = (list: typeof entries): number => list.reduce((sum, entry) => sum + entry.size, 0);
+    const sections = [{ name: "key frames", count: keys.length, bytes: bytes(keys) }];
+    if (keys.length < entries.length) sections.push({ name: "frames that follow", count: entries.length - keys.length, bytes: bytes(entries) - bytes(keys) });
+    const scene = {
+      name, format: source.complete ? ".gsz" : ".gsz, cut", bytes: file.size, splats: entries.reduce((sum, entry) => sum + entry.splats, 0),
+      shDegree: splats.shDegree, antialiased: splats.antialiased, sequence: { frames, seconds: source.seconds }, about: { encoder }, sections,
+    };
+    signal.throwIfAborted();
+    events.sequence(source, splats, frame);
+    const found = `${file.size}: it was cut, and ${entries.length} of ${frames} frames are there`;
+    return { scene, fault: source.complete ? null : new FormatError({ kind: "truncated", field: "file", expected: `${size} bytes`, found }) };
+  } catch (error) {
+    source.stop();
+    throw error;
+  }
 }
 
 async function whole(name: string, stream: ReadableStream<Uint8Array>, splats: LoadEvents["splats"]): Promise<Loaded> {

@@ -10,6 +10,8 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["F / R", "frame the scene / back to the start"],
   ["[ and ]", "previous and next camera"],
   ["1 – 9", "that camera"],
+  ["space", "play and pause what moves"],
+  [", and .", "previous and next frame"],
   ["C", "next way to compare"],
   ["X", "the other scene, where one is shown"],
   ["B", "next background"],

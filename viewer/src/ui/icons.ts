@@ -4,6 +4,8 @@ const PATHS = {
   reset: "M4 4v6h6M4.6 15a8 8 0 1 0 1.5-8.4L4 10",
   previous: "M15 5l-7 7 7 7",
   next: "M9 5l7 7-7 7",
+  play: "M8 5v14l11-7z",
+  pause: "M9 5v14M15 5v14",
   picture: "M3 8h4l2-3h6l2 3h4v11H3zM12 16.5a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7z",
   fullScreen: "M14 4h6v6M20 4l-7 7M10 20H4v-6M4 20l7-7",
   theme: "M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 0 1 0 18M12 7l4 3M12 12h6M12 17l4-3",

@@ -20,11 +20,12 @@ export class Labels {
       const fact = facts[slot];
       side.hidden = !both || mode === (slot === 0 ? "second" : "first");
       side.style.opacity = "";
-      if (fact) side.textContent = `${fact.name}  ${sizeText(fact.bytes)}`;
+      if (fact) side.textContent = `${fact.name}  ${sizeText(fact.bytes)}${fact.sequence ? ` of ${fact.sequence.frames} frames` : ""}`;
     });
     this.#between.hidden = !both;
     if (!both) return;
-    const times = second.bytes / Math.max(1, first.bytes);
+    const each = (fact: SceneFacts): number => fact.bytes / (fact.sequence?.frames ?? 1); // of a sequence, a frame's
+    const times = each(second) / Math.max(1, each(first));
     const parts = [times >= 1 ? `${times.toFixed(1)} × smaller` : `${(1 / times).toFixed(1)} × larger`];
     if (psnr !== null) parts.push(`${psnr.toFixed(2)} dB`);
     if (here !== null) parts.push(Number.isFinite(here) ? `this view ${here.toFixed(2)} dB` : "this view identical");

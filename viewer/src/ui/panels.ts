@@ -11,6 +11,8 @@ export interface SceneFacts {
   splats: number;
   shDegree: number;
   antialiased: boolean;
+  /** Of a sequence, whose `splats` are those of all frames. */
+  sequence?: { frames: number; seconds: number };
   /** Empty for formats without. */
   sections: readonly { name: string; count: number; bytes: number }[];
   /** The encoder's own words, key by key. */
@@ -32,7 +34,8 @@ function facts(scene: SceneFacts): HTMLElement {
   const rows: [string, string][] = [
     ["Format", scene.format],
     ["Size", sizeText(scene.bytes)],
-    ["Splats", countText(scene.splats)],
+    ...(scene.sequence ? ([["Frames", `${countText(scene.sequence.frames)}, ${scene.sequence.seconds.toFixed(2)} s`]] satisfies [string, string][]) : []),
+    ["Splats", countText(scene.splats) + (scene.sequence ? " in all frames" : "")],
     ["Bits per splat", bits.toFixed(1)],
     ["Harmonics", `degree ${scene.shDegree}`],
     ["Rasteriser", scene.antialiased ? "antialiased" : "classic"],

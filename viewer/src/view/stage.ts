@@ -48,6 +48,8 @@ export class Stage implements Viewpoint {
   #waiting = false;
   #drawn = false;
   #stillTimer = 0;
+  /** A scene has moved on since the last picture. */
+  #swapped = false;
   up: Vec3 = [0, -1, 0];
 
   /** @throws Error if the browser has no WebGL2. */
@@ -118,6 +120,14 @@ export class Stage implements Viewpoint {
     this.redraw();
   }
 
+  /** Another frame of a scene that moves: drawn at once in an order of its own, about the place where the first one was. */
+  showFrame(slot: Slot, splats: Splats, capacity: number): void {
+    this.#scenes[slot] = splats;
+    this.#renderer.setScene(slot, splats, { capacity });
+    this.#swapped = true;
+    this.redraw();
+  }
+
   /** Goes to a pose, smoothly where the user likes motion. */
   flyTo(to: Pose): void {
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
@@ -185,7 +195,9 @@ export class Stage implements Viewpoint {
     }
     const [width, height] = this.#size(moving ? this.#scale : FINEST);
     const camera = this.#camera(width, height);
-    this.#renderer.draw(camera, this.#options(width));
+    if (this.#swapped) this.#renderer.drawExact(camera, this.#options(width));
+    else this.#renderer.draw(camera, this.#options(width));
+    this.#swapped = false;
     if (!this.#drawn && this.#scenes.some((scene) => scene?.count)) {
       this.#drawn = true;
       performance.mark("first picture");

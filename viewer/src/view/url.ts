@@ -3,11 +3,18 @@ import { cross, unit, type Vec3 } from "./vectors.ts";
 
 const DIGITS = 6;
 
-/** The pose as the part of an address behind "#", so that a view can be sent on. */
-export function toHash(pose: Pose): string {
+/** The pose, and of what moves the time in seconds, as the part of an address behind "#", so that a view can be sent on. */
+export function toHash(pose: Pose, seconds = 0): string {
   const list = (values: readonly number[]): string => values.map((v) => Number(v.toPrecision(DIGITS))).join(",");
   const parts = { at: list(pose.position), to: list(pose.forward), right: list(pose.right), d: list([pose.distance]), fov: list([pose.fovY]) };
-  return Object.entries(parts).map(([key, value]) => `${key}=${value}`).join("&");
+  const all = seconds > 0 ? { ...parts, t: list([seconds]) } : parts;
+  return Object.entries(all).map(([key, value]) => `${key}=${value}`).join("&");
+}
+
+/** The time in an address, seconds: behind "#" or, for people, `?t=`. */
+export function timeFrom({ hash, search }: Pick<Location, "hash" | "search">): number {
+  const seconds = Number(new URLSearchParams(hash.replace(/^#/, "")).get("t") ?? new URLSearchParams(search).get("t") ?? 0);
+  return Number.isFinite(seconds) && seconds > 0 ? seconds : 0;
 }
 
 /** What `toHash` wrote; null where it is anything else. */

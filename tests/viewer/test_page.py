@@ -33,6 +33,9 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }  # fmt: skip
     for name, data in files.items():
         (folder / name).write_bytes(data)
+    frames = (ROOT / "viewer" / "tests" / "sequence" / "shapes.gsz").read_bytes()
+    (folder / "frames.gsz").write_bytes(frames)
+    (folder / "cut_frames.gsz").write_bytes(frames[: len(frames) * 2 // 3])
     shutil.copy(shapes, folder / "scene.ply")
     shutil.copy(tile, folder / "other.ply")
     for path in sorted((ROOT / "tests" / "golden" / "v1" / "bad").glob("*.gsz"))[:BAD]:

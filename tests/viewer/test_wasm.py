@@ -19,6 +19,7 @@ from gscompress.bitstream.container import ENTRY, FIXED_HEADER, PREFIX
 from gscompress.config import CompressOptions
 from gscompress.io import ply
 from gscompress.scene import Scene
+from gscompress.sequence import SequenceOptions, SequenceReader, compress_frames, is_sequence_file
 
 from .browser import ROOT, chromium, without_node
 
@@ -52,10 +53,17 @@ def checksums(scene: Scene) -> dict[str, str]:
 
 def native(data: bytes, partial: bool) -> dict:
     try:
+        if is_sequence_file(data):
+            return native_frames(SequenceReader(data, partial=partial))
         scene = codec.decode(data, partial=partial).scene
     except errors.FormatError as error:
         return {"kind": KINDS[type(error)], "field": error.field}
     return {"format": "gsz", "splats": len(scene), "antialiased": scene.antialiased, "sha256": checksums(scene)}
+
+
+def native_frames(reader: SequenceReader) -> dict:
+    scenes = [reader.scene(frame) if frame in reader.present else None for frame in range(max(reader.present, default=-1) + 1)]
+    return {"format": "sequence", "frames": [scene and {"splats": len(scene), "antialiased": scene.antialiased, "sha256": checksums(scene)} for scene in scenes]}
 
 
 def mended(data: bytes) -> bytes:
@@ -101,6 +109,52 @@ def test_damage_has_the_same_verdict(tmp_path):
         # Of two faults the page, which has not got all of the file, may meet the other one first.
         assert other.get("sha256") == one.get("sha256"), (file, one, other)
         assert ("kind" in other) == ("kind" in one), (file, one, other)
+
+
+def mended_sequence(data: bytes) -> bytes:
+    """The same for a sequence."""
+    out = bytearray(data)
+    size = min(struct.unpack_from("<I", out, 8)[0], len(out))
+    offset = size
+    for at in range(32, size - 23, 24):
+        length = struct.unpack_from("<I", out, at + 12)[0]
+        struct.pack_into("<I", out, at + 16, zlib.crc32(out[offset : offset + length]))
+        offset += length
+    struct.pack_into("<I", out, 12, zlib.crc32(out[PREFIX.size : size]))
+    return bytes(out)
+
+
+def test_damaged_sequences_have_the_same_verdict(tmp_path):
+    random = np.random.default_rng(8)
+    whole = (VIEWER / "tests" / "sequence" / "shapes.gsz").read_bytes()
+    size = struct.unpack_from("<I", whole, 8)[0]
+    files, expected = [], []
+    for i in range(40):
+        out = bytearray(whole)
+        first, end = (16, size) if i % 4 == 0 else (size, len(out))
+        for at in random.integers(first, end, random.integers(1, 4)):
+            out[at] = random.integers(256)
+        if i % 5 == 0:
+            out = out[: random.integers(size, len(out))]
+        data = mended_sequence(bytes(out)) if i % 8 else bytes(out)
+        name = tmp_path / f"{i}.gsz"
+        name.write_bytes(data)
+        files.append({"path": str(name), "partial": bool(i % 2)})
+        expected.append(native(data, bool(i % 2)))
+    found = verdicts(files)
+    assert 0 < sum("kind" in e for e in expected) < 40
+    for file, one, other in zip(files, expected, found, strict=True):
+        assert other.get("frames") == one.get("frames"), (file, one, other)
+        assert ("kind" in other) == ("kind" in one), (file, one, other)
+
+
+@pytest.mark.data
+def test_a_real_sequence(data_dir, tmp_path):
+    scene = gscompress.load(min(data_dir.rglob("*.ply"), key=lambda path: path.stat().st_size))
+    later = Scene(scene.means + np.float32(0.01), scene.quats, scene.log_scales, scene.opacity_logits, scene.sh, antialiased=scene.antialiased)
+    path = tmp_path / "frames.gsz"
+    path.write_bytes(compress_frames([lambda: scene, lambda: later], SequenceOptions(effort="fast")).data)
+    assert verdicts([{"path": str(path)}]) == [native(path.read_bytes(), False)]
 
 
 @pytest.mark.data

@@ -1,6 +1,6 @@
 /**
  * The built page in a real browser: `SCENES=folder node --test page.test.mjs`. The folder has scene.gsz, scene.ply (its original),
- * other.ply, large.gsz, truncated.gsz, garbage.gsz, foreign.spz, cameras.json and bad/*.gsz.
+ * other.ply, large.gsz, frames.gsz (a sequence of 7 frames, 10 a second), truncated.gsz, garbage.gsz, foreign.spz, cameras.json and bad/*.gsz.
  */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
@@ -115,6 +115,58 @@ test("a scene that comes slowly is seen early, coarse first", async () => {
   assert.ok(new Set(counts).size > 1, `counts ${counts}`);
   assert.deepEqual(counts, [...counts].sort((a, b) => a - b));
   assert.equal(await page.locator(".progress > div").count(), 0);
+  await page.close();
+});
+
+test("a sequence is scrubbed, stepped through, played, and its time is in the address", async () => {
+  const page = await opened("?file=scenes/frames.gsz");
+  await loaded(page);
+  const first = await picture(page);
+  const moment = () => page.textContent(".moment");
+  assert.match(await moment(), /^1 \/ 7 +0\.00 s/);
+  await page.locator(".timebar input").fill("5");
+  await page.waitForFunction(() => /^6 /.test(document.querySelector(".moment").textContent));
+  await page.waitForTimeout(400);
+  const sixth = await picture(page);
+  assert.notEqual(sixth.hash, first.hash);
+  await page.keyboard.press(".");
+  await page.keyboard.press(".");
+  assert.match(await moment(), /^1 /);
+  await page.waitForTimeout(200);
+  assert.equal((await picture(page)).hash, first.hash);
+  await page.keyboard.press(",");
+  await page.keyboard.press(",");
+  await page.waitForTimeout(600); // the address follows at leisure
+  const again = await opened(`?file=scenes/frames.gsz${await page.evaluate(() => location.hash)}`);
+  await loaded(again);
+  assert.match(await again.textContent(".moment"), /^6 /);
+  assert.ok(Math.abs((await picture(again)).mean - sixth.mean) < 0.5); // the address rounds the view
+  await page.selectOption("select[aria-label=Speed]", "2");
+  await page.keyboard.press(" ");
+  assert.equal(await page.locator("button[aria-label='Pause (space)']").count(), 1);
+  const seen = new Set();
+  for (let i = 0; i < 30; i++) {
+    seen.add(await moment());
+    await page.waitForTimeout(50);
+  }
+  assert.ok(seen.size > 4, [...seen].join());
+  await page.click("button[aria-label='Pause (space)']");
+  const stopped = await moment();
+  await page.waitForTimeout(300);
+  assert.equal(await moment(), stopped);
+  await drop(page, "scene.ply"); // beside it
+  await loaded(page, 1);
+  assert.match(await page.textContent(".label.first"), /of 7 frames/);
+  await drop(page, "scene.gsz"); // in its place
+  await page.waitForSelector(".timebar[hidden]", { state: "attached" });
+  assert.deepEqual(page.faults, []);
+  await Promise.all([page.close(), again.close()]);
+});
+
+test("a cut sequence is shown as far as it goes, and the page says so", async () => {
+  const page = await opened("?file=scenes/cut_frames.gsz");
+  assert.match(await message(page), /cut_frames\.gsz.*it was cut, and \d of 7 frames are there/);
+  assert.ok((await picture(page)).mean > 3);
   await page.close();
 });
 
@@ -256,7 +308,7 @@ test("a phone", async () => {
 test("everything has a name, help opens, a picture is saved", async () => {
   const page = await opened("?file=scenes/scene.gsz");
   await loaded(page);
-  const nameless = await page.evaluate(() => [...document.querySelectorAll("button, select, canvas, [role]")].filter((e) => !e.getAttribute("aria-label") && !e.matches(".messages, .progress, .label")).length);
+  const nameless = await page.evaluate(() => [...document.querySelectorAll("button, select, input:not([hidden]), canvas, [role]")].filter((e) => !e.getAttribute("aria-label") && !e.matches(".messages, .progress, .label")).length);
   assert.equal(nameless, 0);
   await page.keyboard.press("h");
   assert.equal(await page.locator("dialog[open]").count(), 1);

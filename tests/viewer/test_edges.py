@@ -105,6 +105,22 @@ def test_a_measurement_that_is_interrupted_says_nothing():
     assert (measuring.pending, measuring.psnr, reasons) == (False, None, [])
 
 
+def test_a_sequence_is_shown_whole_or_cut(tmp_path):
+    frames = (ROOT / "viewer" / "tests" / "sequence" / "shapes.gsz").read_bytes()
+    (tmp_path / "frames.gsz").write_bytes(frames)
+    scene = shown.shown(tmp_path / "frames.gsz")
+    assert (scene.content, scene.ending, scene.format) == (frames, ".gsz", "gsz")
+    assert scene.notes == ("a sequence of 7 frames, 0.70 s; where it is compared, PSNR is that of its first frame",)
+    psnr, reasons = measure(SHAPES, tmp_path / "frames.gsz")
+    assert psnr is not None
+    assert (psnr > 20, reasons) == (True, [])
+    (tmp_path / "frames.gsz").write_bytes(frames[:-9])
+    assert shown.shown(tmp_path / "frames.gsz").notes[1] == "the file is cut: 6 of its frames are there"
+    (tmp_path / "frames.gsz").write_bytes(frames[:100])
+    with pytest.raises(gscompress.errors.Truncated):
+        shown.shown(tmp_path / "frames.gsz")
+
+
 @pytest.mark.parametrize("kind", ["text", "colours", "doubles"])
 def test_what_the_page_does_not_read_is_converted(tmp_path, kind):
     file = PlyData.read(str(SHAPES))

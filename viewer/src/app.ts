@@ -90,6 +90,7 @@ export class App {
     });
     this.#player = new Player({
       show: (slot, splats) => this.#showFrame(slot, splats),
+      fault: (slot, frame, error) => this.#messages.show(`${this.#facts[slot]?.name ?? "Sequence"}, frame ${frame}`, error.message),
       moment: (moment) => {
         timebar.show(moment);
         if (!moment?.playing) this.#address();

@@ -20,6 +20,8 @@ export interface PlayerEvents {
   show(slot: Slot, splats: Splats, frame: number): void;
   /** The time, or whether it runs, has changed; null where nothing plays. */
   moment(moment: Moment | null): void;
+  /** A frame cannot be decoded: the one before it stays. */
+  fault(slot: Slot, frame: number, error: Error): void;
 }
 
 /** One clock for up to two sequences. It shows each frame in its time, over and over, and drops those that come too late. */
@@ -41,7 +43,12 @@ export class Player {
     this.#sources[slot]?.stop();
     this.#sources[slot] = source;
     this.#shown[slot] = shown;
-    if (source) source.handlers = { onFrame: () => this.#playing || this.#refresh() };
+    if (source) {
+      source.handlers = {
+        onFrame: () => this.#playing || this.#refresh(),
+        onFault: (frame, error) => this.#events.fault(slot, frame, error),
+      };
+    }
     if (this.#main === null) [this.#playing, this.#seconds] = [false, 0];
     this.#seconds = Math.min(this.#seconds, this.duration);
     this.#refresh();

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from types import ModuleType
+from typing import Any
 
 from .errors import BadMagic, Corrupt, GSCompressError, Truncated, Unsupported
 
@@ -23,8 +24,8 @@ def core() -> ModuleType:
     return _core
 
 
-def sound(decoded: tuple, name: str) -> tuple:
-    """What the core's `decode` gave, unless that says what is wrong with the file.
+def sound(decoded: Any, name: str) -> Any:
+    """What the core gave of a file: arrays, or a frame, unless that says what is wrong with the file.
 
     Raises:
         BadMagic, Truncated, Corrupt, Unsupported.

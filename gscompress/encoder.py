@@ -143,7 +143,7 @@ class Encoder:
         progress(1.0)
         return file
 
-    def follow(self, before: Reference, slope: float, iterations: int) -> Followed:
+    def follow(self, before: Reference, slope: float, iterations: int, progress: Callable[[float], None]) -> Followed:
         """The scene at `slope` as a frame that follows another one, colours fitted in `iterations` steps."""
         rows = self.rows(FOLLOWING_SLOPE * slope)
         draft = FollowingDraft.of(Draft.of(self.scene, rows, self.weights.select(rows), FOLLOWING_SLOPE * slope), before)
@@ -151,7 +151,7 @@ class Encoder:
         if not iterations:
             return made
         m = self.measured
-        fitted = refit(made.reference.scene, m.cameras, m.images, m.importance, iterations, lambda share: None)
+        fitted = refit(made.reference.scene, m.cameras, m.images, m.importance, iterations, progress)
         return draft.recolored(fitted).run()
 
     def rows(self, slope: float) -> np.ndarray:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from . import codec, io
+from .bitstream.sequence_container import is_sequence
 from .errors import InputError
 from .io import Loaded
 from .io.detect import GSZ_MAGIC
 from .scene import Scene
-from .sequence import SequenceReader, is_sequence_file
+from .sequence import SequenceReader
 
 
 def load(path: str | Path) -> Scene:
@@ -31,7 +32,7 @@ def read_scene(path: str | Path, strict: bool = False) -> Loaded:
     if not is_gsz(path):
         return io.read(path, strict)
     data = read_bytes(path)
-    if is_sequence_file(data):
+    if is_sequence(data):
         reader = SequenceReader(data, str(path))
         note = f"a sequence of {len(reader)} frames, {reader.seconds:.2f} s: this is the first of them"
         return Loaded(reader.scene(reader.present[0] if reader.present else 0), "gsz", len(data), (note,), 0)
@@ -50,7 +51,7 @@ def is_sequence_at(path: Path) -> bool:
     """Whether a file starts like a sequence of frames; False for what cannot be read."""
     try:
         with path.open("rb") as file:
-            return is_sequence_file(file.read(64))
+            return is_sequence(file.read(64))
     except (OSError, ValueError):
         return False
 

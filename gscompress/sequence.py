@@ -19,11 +19,11 @@ from .bitstream.sequence_container import (
     MAX_FRAMES,
     MAX_RATE,
     FrameEntry,
-    is_sequence,
     pack_sequence,
     parse_sequence,
 )
 from .cameras import Camera
+from .codec import describe
 from .config import CompressOptions
 from .draft import Encoded
 from .encoder import Encoder, check_scene, plan
@@ -120,13 +120,14 @@ def compress_frames(
         key = group.pop(len(group) // 2)
         reference, key_entry = None, len(entries)
         for frame in (key, *group):
-            tell(f"frame {frame}", len(entries) / len(frames))
+            share = _part(tell, f"frame {frame}", len(entries), len(frames))
+            share(0.0)
             scene = frames[frame]()
             check_scene(scene)
             if kind not in (None, _kind(scene)):
                 raise InputError(f"frame {frame}: expected (SH degree, antialiased) {kind} as in the frames before, found {_kind(scene)}")
             kind = _kind(scene)
-            made = _key(scene, options, cameras) if reference is None else _following(scene, options, cameras, reference)
+            made = _key(scene, options, cameras, share) if reference is None else _following(scene, options, cameras, reference, share)
             reference = reference or made.reference
             entries.append(FrameEntry(frame, len(entries) if made.key else key_entry, made.splats, made.payload))
             coded.append(CodedFrame(frame, made.key, len(made.payload), len(scene), made.splats, made.psnr))
@@ -144,31 +145,36 @@ class _Made:
     psnr: float | None
 
 
+def _part(tell: Callable[[str, float], None], stage: str, done: int, of: int) -> Callable[[float], None]:
+    """What is told of a frame, as a share of all."""
+    return lambda share: tell(stage, (done + share) / of)
+
+
 def _kind(scene: Scene) -> tuple[int, bool]:
     return scene.sh_degree, scene.antialiased
 
 
-def _opened(scene: Scene, options: SequenceOptions, cameras: Sequence[Camera] | None) -> tuple[Encoder, float]:
-    encoder = Encoder.open(scene, plan(options.effort, len(scene)), cameras, lambda share: None)
+def _opened(scene: Scene, options: SequenceOptions, cameras: Sequence[Camera] | None, share: Callable[[float], None]) -> tuple[Encoder, float]:
+    encoder = Encoder.open(scene, plan(options.effort, len(scene)), cameras, lambda done: share(0.35 * done))
     return encoder, encoder.slope(PSNR_AT_ZERO + PSNR_PER_QUALITY * options.quality)
 
 
-def _key(scene: Scene, options: SequenceOptions, cameras: Sequence[Camera] | None) -> _Made:
+def _key(scene: Scene, options: SequenceOptions, cameras: Sequence[Camera] | None, share: Callable[[float], None]) -> _Made:
     about = {"encoder": f"gscompress {VERSION}", "splats_in": len(scene), "effort": options.effort, "quality": options.quality}
     if not len(scene):
         file, psnr = Encoded.empty(scene), None
     else:
-        encoder, slope = _opened(scene, options, cameras)
-        file = encoder.encode(slope, encoder.iterations, lambda share: None)
+        encoder, slope = _opened(scene, options, cameras, share)
+        file = encoder.encode(slope, encoder.iterations, lambda done: share(0.35 + 0.6 * done))
         psnr = encoder.psnr_of(file.decode()) if encoder.iterations else None
     return _Made(True, file.pack(about), len(file.order), Reference.of_key(file), psnr)
 
 
-def _following(scene: Scene, options: SequenceOptions, cameras: Sequence[Camera] | None, reference: Reference) -> _Made:
+def _following(scene: Scene, options: SequenceOptions, cameras: Sequence[Camera] | None, reference: Reference, share: Callable[[float], None]) -> _Made:
     if not len(scene) or not len(reference.frame):  # nothing to measure, or nothing that tells anything
-        return _key(scene, options, cameras)
-    encoder, slope = _opened(scene, options, cameras)
-    made = encoder.follow(reference, slope, encoder.iterations)
+        return _key(scene, options, cameras, share)
+    encoder, slope = _opened(scene, options, cameras, share)
+    made = encoder.follow(reference, slope, encoder.iterations, lambda done: share(0.35 + 0.6 * done))
     psnr = encoder.psnr_of(made.reference.scene) if encoder.iterations else None
     return _Made(False, made.payload, len(made.reference.frame), made.reference, psnr)
 
@@ -214,8 +220,6 @@ class SequenceReader:
     @property
     def about(self) -> dict:
         """What the encoder said of itself in the first key frame."""
-        from .codec import describe
-
         return describe(self._file.entries[0].payload, self._name).about if self._file.entries else {}
 
     def coded(self) -> list[CodedFrame]:
@@ -267,9 +271,4 @@ class SequenceReader:
         return state
 
 
-def is_sequence_file(data: bytes) -> bool:
-    """Whether a .gsz file's bytes are those of a sequence; see `SequenceReader`."""
-    return is_sequence(data)
-
-
-__all__ = ["CodedFrame", "CompressedFrames", "SequenceOptions", "SequenceReader", "compress_frames", "is_sequence_file"]
+__all__ = ["CodedFrame", "CompressedFrames", "SequenceOptions", "SequenceReader", "compress_frames"]

@@ -56,15 +56,7 @@ static nb::tuple encode(const Params &p, std::vector<int> lowest_class, std::vec
         for (int k : layers) n += static_cast<size_t>(k);
     }
     rows(codes.shape(0), n, "codes");
-    rows(values.shape(0), n, "values");
-    rows(values.shape(1), SCALARS, "values columns");
-    rows(axes.shape(0), n, "axes");
-    rows(means.shape(0), n, "means");
-    rows(weights.shape(0), n, "weights");
-    rows(classes.shape(0), n, "classes");
-    rows(sh.shape(0), n, "sh");
-    rows(sh.shape(1), static_cast<size_t>(p.sh_components), "sh columns");
-    const EncodeInput in{codes.data(), values.data(), axes.data(), means.data(), weights.data(), classes.data(), sh.data()};
+    const EncodeInput in = encode_input(n, static_cast<size_t>(p.sh_components), codes, values, axes, means, weights, classes, sh);
     Statistics stats;
     std::vector<EncodedBlock> out;
     {

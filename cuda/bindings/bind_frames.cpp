@@ -70,15 +70,7 @@ nb::tuple follow(const FrameState &before, std::vector<size_t> splats, std::vect
     }
     rows(parents.shape(0), n, "parents");
     rows(codes.shape(0), unheard, "codes");
-    rows(values.shape(0), n, "values");
-    rows(values.shape(1), SCALARS, "values columns");
-    rows(axes.shape(0), n, "axes");
-    rows(means.shape(0), n, "means");
-    rows(weights.shape(0), n, "weights");
-    rows(classes.shape(0), n, "classes");
-    rows(sh.shape(0), n, "sh");
-    rows(sh.shape(1), static_cast<size_t>(before.params->sh_components), "sh columns");
-    const EncodeInput in{codes.data(), values.data(), axes.data(), means.data(), weights.data(), classes.data(), sh.data()};
+    const EncodeInput in = encode_input(n, static_cast<size_t>(before.params->sh_components), codes, values, axes, means, weights, classes, sh);
     Statistics stats;
     EncodedFollowing out;
     {

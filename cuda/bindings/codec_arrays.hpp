@@ -37,6 +37,20 @@ inline nb::object array(std::unique_ptr<float[]> values, std::initializer_list<s
     return nb::cast(nb::ndarray<nb::numpy, float>(values.release(), shape, free));
 }
 
+// The rows of `n` splats that an encoder takes, checked; those of `codes` are the caller's to check.
+inline EncodeInput encode_input(size_t n, size_t components, const In<uint64_t, 1> &codes, const In<double, 2> &values, const In<double, 3> &axes, const In<double, 2> &means, const In<double, 2> &weights,
+                                const In<int32_t, 2> &classes, const In<float, 2> &sh) {
+    rows(values.shape(0), n, "values");
+    rows(values.shape(1), SCALARS, "values columns");
+    rows(axes.shape(0), n, "axes");
+    rows(means.shape(0), n, "means");
+    rows(weights.shape(0), n, "weights");
+    rows(classes.shape(0), n, "classes");
+    rows(sh.shape(0), n, "sh");
+    rows(sh.shape(1), components, "sh columns");
+    return {codes.data(), values.data(), axes.data(), means.data(), weights.data(), classes.data(), sh.data()};
+}
+
 // (geometry or anchors chunks, harmonics chunks, both by block and layer; bits of the first `groups` groups; normal equations;
 // rows of the basis in use).
 nb::tuple encoded(const std::vector<EncodedBlock> &out, const Statistics &stats, size_t groups);

@@ -54,7 +54,7 @@ def reconstruct(p: Params, s: Symbols) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 
 def exact_means(p: Params, s: Symbols, axes: list[list[np.ndarray]]) -> np.ndarray:
-    """float64 [N, 3], before they are rounded; `axes` as `rotation_axes` gives them."""
+    """float64 [N, 3], before they are rounded; `axes` are those of `rotation_axes`."""
     local = [_offset(s.offset[:, i], s.log2_steps[:, i]) for i in range(3)]
     means = []
     for k in range(3):

@@ -41,9 +41,7 @@ def decode(data: bytes, name: str = "<bytes>", partial: bool = False) -> Referen
         BadMagic, Truncated, Corrupt, Unsupported.
     """
     file = parse(data, name, partial)
-    networks = _networks(file, name)
-    with named_stream("basis", name):
-        params = params_of(file)
+    params, networks = shared(file, name)
     if networks:
         parts = [decode_anchor_block(file, params, networks, block, name) for block in range(file.header.blocks)]
     else:
@@ -54,8 +52,18 @@ def decode(data: bytes, name: str = "<bytes>", partial: bool = False) -> Referen
     return ReferenceDecoded(scene, sum(chunks), len(chunks))
 
 
-def params_of(file: Container) -> Params:
-    """What the header and the basis say."""
+def shared(file: Container, name: str) -> tuple[Params, AnchorNetworks | None]:
+    """What all blocks need to know; networks are those of a file of anchors, if they are there.
+
+    Raises:
+        Corrupt: a stream is not sound.
+    """
+    networks = _networks(file, name)
+    with named_stream("basis", name):
+        return _params(file), networks
+
+
+def _params(file: Container) -> Params:
     h = file.header
     predictor = tuple(h.predictor[i : i + FEATURES] for i in range(0, len(h.predictor), FEATURES))
     return Params(
@@ -104,4 +112,4 @@ def _basis(header: Header, payload: bytes | None) -> np.ndarray:
     return out
 
 
-__all__ = ["ReferenceDecoded", "decode"]
+__all__ = ["ReferenceDecoded", "decode", "shared"]

@@ -41,7 +41,7 @@ def decode_block(file: Container, params: Params, block: int, name: str) -> tupl
 
 
 def decode_splats(file: Container, params: Params, block: int, name: str) -> tuple[list[Splat], list[list[int]]]:
-    """A block's splats, and the coefficients of those whose harmonics are there.
+    """A block's splats, and of those whose harmonics are there the coefficients, in steps.
 
     Raises:
         Corrupt: a stream is not sound.
@@ -110,7 +110,7 @@ def _harmonics(
 
 
 def columns(splats: list[Splat], coefficients: list[list[int]], components: int) -> tuple[np.ndarray, ...]:
-    """The fields of `Symbols`."""
+    """The fields of `Symbols`; zeros for coefficients that are not there."""
     n = len(splats)
     harmonics = np.zeros((n, components), np.int64)
     if coefficients:

@@ -1,321 +1,373 @@
-"""Frames of a sequence that are told by another one (SEQUENCES.md); twin of cuda/core/codec/following.cpp."""
+"""A frame of a sequence, told by the frame that it follows (SEQUENCES.md).
+
+    key frame's file ─ key_state ─► State ─ following_state, with the next payload ─► State ─ ... ─► State.scene
+"""
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass, field
+from struct import Struct
 
 import numpy as np
 
-from ..bitstream.container import MAX_SPLATS, MAX_SPLATS_PER_BYTE, parse
+from ..bitstream.container import CHUNKS, MAX_SPLATS, MAX_SPLATS_PER_BYTE, parse
 from ..entropy.decisions import BitIO, Decisions
 from ..entropy.range_coder import RangeDecoder, StreamFault
 from ..entropy.symbols import MAX_MAGNITUDE, SIGNED_NODES, code_signed
-from ..errors import Corrupt, Unsupported
-from ..model.cells import COUNT_LIMIT, drift
+from ..errors import Corrupt, Truncated, Unsupported
+from ..model.cells import MotionCell
 from ..model.reconstruct import Symbols, exact_means, reconstruct, rotation_axes
-from ..model.steps import CLASSES, ONE, SCALAR_STEP, STEP_SH, VALUE_LIMIT, Params, clip, log2_integer
-from ..model.voxels import spread
+from ..model.steps import (
+    CLASSES,
+    FIXED_BITS,
+    ONE,
+    SCALAR_STEP,
+    STEP_SH,
+    VALUE_LIMIT,
+    Params,
+    clip,
+    log2_integer,
+)
 from ..scene import Scene
-from . import params_of
+from . import shared
 from .block import columns, decode_splats, named_stream
 from .harmonics import HarmonicsDecoder
 from .octree import OctreeDecoder
-from .rotation import RotationDecoder, layout
+from .rotation import Rotation, RotationDecoder, layout
 from .splats import SCALARS, Splat, SplatDecoder, half_octaves
 
-ENTRY = struct.Struct("<IIII")
 PLACE_BITS = 8
 """Places are in 1/256 voxel."""
-MOTION_UNIT = 16
-CELL_SHIFTS = (6, 15)
-NO_SPREAD = ONE // 16
+MOTION_BITS = 4
+"""Motions are in 1/16 of that."""
+MOTION_LIMIT = 1 << 20
+MOTION_SHIFTS = (6, 15)
+"""Bits of a place's Morton code below a cell of each size."""
+ENTRY = Struct("<4I")
+"""Of each block: splats, how many of these are fresh, bytes of geometry and of harmonics."""
+FACE_BITS, NO_SIZE = 60, 31
+"""Contexts in place of a component's bits, and of an expected offset."""
 
 
-@dataclass(eq=False)
-class BlockState:
-    """What a block of the next frame is told by: splats, where they are, [3] each, and their harmonics' symbols."""
+@dataclass
+class Block:
+    """A decoded block: its splats, and of each its place, three coordinates, and its harmonics, in steps."""
 
-    splats: list[Splat]
-    places: list[list[int]]
-    harmonics: list[list[int]]
+    splats: list[Splat] = field(default_factory=list)
+    places: list[list[int]] = field(default_factory=list)
+    harmonics: list[list[int]] = field(default_factory=list)
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True)
 class State:
-    """A decoded frame."""
+    """A decoded frame with all that frames which follow it need; nothing of it is ever changed."""
 
     params: Params
     antialiased: bool
-    blocks: list[BlockState]
+    blocks: list[Block]
 
     @property
     def scene(self) -> Scene:
-        """As the native decoder gives it."""
+        """The frame."""
         parts = [columns(b.splats, b.harmonics, len(self.params.basis)) for b in self.blocks]
         symbols = Symbols(*(np.concatenate(column) for column in zip(*parts, strict=True)))
         return Scene(*reconstruct(self.params, symbols), antialiased=self.antialiased)
 
 
-@dataclass(slots=True)
-class MotionCell:
-    """What has become of the splats that were at a place: running means."""
-
-    count: int = 0
-    motion: list[int] = field(default_factory=lambda: [0] * 3)
-    error: list[int] = field(default_factory=lambda: [0] * SCALARS)
-    offset: int = 0
-    sh_count: int = 0
-
-
 def key_state(data: bytes, name: str = "<bytes>") -> State:
-    """Of a key frame, which is a whole file of splats by themselves.
+    """A key frame, of the bytes of a whole file of layers of splats.
 
     Raises:
         BadMagic, Truncated, Corrupt, Unsupported.
     """
-    file = parse(data, name)
-    if file.networks:
+    file = parse(data, name, False)
+    params, networks = shared(file, name)
+    if networks:
         raise Unsupported(name, "sections", "splats by themselves in a key frame", "anchors")
-    with named_stream("basis", name):
-        params = params_of(file)
+    chunks = [s.present for s in file.sections if s.kind in CHUNKS]
+    if not all(chunks):
+        raise Truncated(name, "sections", f"{len(chunks)} chunks in a key frame", str(sum(chunks)))
     blocks = []
-    for block in range(file.header.blocks):
-        splats, harmonics = decode_splats(file, params, block, name)
-        blocks.append(BlockState(splats, places(params, splats), harmonics or [[] for _ in splats]))
+    for b in range(file.header.blocks):
+        splats, harmonics = decode_splats(file, params, b, name)
+        blocks.append(Block(splats, [place_of(params, s) for s in splats], harmonics))
     return State(params, file.header.antialiased, blocks)
 
 
-def following_state(before: State, payload: bytes, name: str = "<bytes>") -> State:
-    """Of the payload of a frame that follows `before`.
+def following_state(state: State, payload: bytes, name: str = "<bytes>") -> State:
+    """The frame of a payload, which follows that of `state`.
 
     Raises:
         Corrupt, Unsupported.
     """
-    head = ENTRY.size * len(before.blocks)
-    if len(payload) < head:
-        raise Corrupt(name, "following.blocks", f"{head} bytes", str(len(payload)))
-    blocks, at, total, streams = [], head, 0, []
-    for b, known in enumerate(before.blocks):
+    blocks = []
+    for b, (entry, before) in enumerate(zip(_entries(state, payload, name), state.blocks, strict=True)):
+        decoder = FollowingDecoder(state.params, before)
+        with named_stream(f"following geometry of block {b}", name):
+            io = RangeDecoder(entry.geometry)
+            decoder.decode_geometry(io, entry.splats, entry.fresh)
+            io.check_end()
+        with named_stream(f"following harmonics of block {b}", name):
+            io = RangeDecoder(entry.harmonics)
+            decoder.decode_harmonics(io)
+            io.check_end()
+        blocks.append(decoder.block)
+    return State(state.params, state.antialiased, blocks)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    splats: int
+    fresh: int
+    geometry: bytes
+    harmonics: bytes
+
+
+def _entries(state: State, payload: bytes, name: str) -> list[_Entry]:
+    size, at = len(payload), ENTRY.size * len(state.blocks)
+    if size < at:
+        raise Corrupt(name, "following.blocks", f"{at} bytes", str(size))
+    out = []
+    for b, before in enumerate(state.blocks):
         splats, fresh, geometry, harmonics = ENTRY.unpack_from(payload, ENTRY.size * b)
-        most = len(known.splats) + MAX_SPLATS_PER_BYTE * (geometry + 1)
-        for field_name, found, limit in (("fresh", fresh, splats), ("splats", splats, most)):
-            if found > limit:
-                raise Corrupt(name, f"following.block {b}.{field_name}", f"at most {limit}", str(found))
-        if at + geometry + harmonics > len(payload):
-            raise Corrupt(name, f"following.block {b}.size", f"at most {len(payload) - at} bytes", f"{geometry + harmonics} bytes")
-        streams.append((splats, fresh, payload[at : at + geometry], payload[at + geometry : at + geometry + harmonics]))
-        at += geometry + harmonics
-        total += splats
-    if at != len(payload):
-        raise Corrupt(name, "following", f"{at} bytes", f"{len(payload)} bytes")
+        where = f"following.block {b}"
+        if fresh > splats:
+            raise Corrupt(name, f"{where}.fresh", f"at most {splats}", str(fresh))
+        most = len(before.splats) + MAX_SPLATS_PER_BYTE * (geometry + 1)
+        if splats > most:
+            raise Corrupt(name, f"{where}.splats", f"at most {most}", str(splats))
+        if at + geometry + harmonics > size:
+            raise Corrupt(name, f"{where}.size", f"at most {size - at} bytes", f"{geometry + harmonics} bytes")
+        middle, end = at + geometry, at + geometry + harmonics
+        out.append(_Entry(splats, fresh, payload[at:middle], payload[middle:end]))
+        at = end
+    if at != size:
+        raise Corrupt(name, "following", f"{at} bytes", f"{size} bytes")
+    total = sum(e.splats for e in out)
     if total > MAX_SPLATS:
         raise Unsupported(name, "following.splats", f"at most {MAX_SPLATS}", str(total))
-    for b, (splats, fresh, geometry, harmonics) in enumerate(streams):
-        decoder = FollowingDecoder(before.params, before.blocks[b])
-        with named_stream(f"following geometry of block {b}", name):
-            decoder.geometry(geometry, splats, fresh)
-        with named_stream(f"following harmonics of block {b}", name):
-            decoder.harmonics(harmonics)
-        blocks.append(decoder.state)
-    return State(before.params, before.antialiased, blocks)
+    return out
 
 
-def places(p: Params, splats: list[Splat]) -> list[list[int]]:
-    """Where splats are, in 1/256 voxel, within the grid."""
-    if not splats:
-        return []
-    symbols = Symbols(*columns(splats, [], 0))
-    means = exact_means(p, symbols, rotation_axes(symbols.rotation))
-    at = np.floor((means - np.array(p.origin)) / p.voxel * (1 << PLACE_BITS))
-    return np.clip(at, 0, (1 << (p.depth + PLACE_BITS)) - 1).astype(np.int64).tolist()
+def place_of(p: Params, s: Splat) -> list[int]:
+    """Where a splat is, in 1/256 voxel."""
+    symbols = Symbols(*columns([s], [], 0))
+    mean = exact_means(p, symbols, rotation_axes(symbols.rotation))[0]
+    at = np.floor((mean - np.array(p.origin)) / p.voxel * (1 << PLACE_BITS))
+    return np.clip(at, 0, _most(p)).astype(np.int64).tolist()
 
 
-def voxel_of(place: list[int]) -> int:
-    """Morton code of the voxel of a place."""
-    x, y, z = (int(v) for v in spread(np.array(place, np.uint64) >> np.uint64(PLACE_BITS)))
-    return x | y << 1 | z << 2
+def _most(p: Params) -> int:
+    return (1 << (p.depth + PLACE_BITS)) - 1
 
 
-def level_of(v: int, start: int, end: int) -> int:
-    """The middle of a level of `start` bits as a level of `end` bits."""
-    return (v << (end - start)) + ((1 << (end - start)) >> 1) if end >= start else v >> (start - end)
+def _spread(v: int) -> int:
+    """The bits of `v`, two zeros between neighbours."""
+    return sum((v >> i & 1) << 3 * i for i in range(v.bit_length()))
 
 
-def rescaled(symbol: int, start: int, end: int) -> int:
+def _voxel(place: list[int]) -> int:
+    """The Morton code of a place's voxel."""
+    return sum(_spread(v >> PLACE_BITS) << axis for axis, v in enumerate(place))
+
+
+def level_of(v: int, bits: int, to: int) -> int:
+    """The middle of a level of `bits` bits, as a level of `to` bits."""
+    return (v << (to - bits)) + ((1 << (to - bits)) >> 1) if to >= bits else v >> (bits - to)
+
+
+def rescaled(symbol: int, step: int, to: int) -> int:
     """A symbol of one step in another, halves away from zero."""
-    magnitude = min((2 * abs(symbol) * start + end) // (2 * end), MAX_MAGNITUDE)
+    magnitude = min((2 * abs(symbol) * step + to) // (2 * to), MAX_MAGNITUDE)
     return -magnitude if symbol < 0 else magnitude
 
 
 class FollowingDecoder:
-    """The models of one block."""
+    """The models, the cells and the decoded splats of one block.
 
-    def __init__(self, params: Params, before: BlockState) -> None:
-        self._p = params
-        self._before = before
-        self._parents: list[int] = []
-        self._octree = OctreeDecoder()
-        self._fresh = SplatDecoder(params)
-        self._changes, self._fresh_sh = HarmonicsDecoder(len(params.basis)), HarmonicsDecoder(len(params.basis))
-        self._cells: tuple[dict[int, MotionCell], dict[int, MotionCell]] = ({}, {})
-        self._other_rotation = RotationDecoder()
+    Args:
+        params: of the sequence.
+        before: the block that is followed.
+    """
+
+    def __init__(self, params: Params, before: Block) -> None:
+        self._p, self._before = params, before
+        self._octree, self._splats = OctreeDecoder(), SplatDecoder(params)
         self._children = Decisions(16, (64, 16))
         self._class = Decisions(SIGNED_NODES, (64, 32))
         self._scalar = [Decisions(SIGNED_NODES, (64, 96, 25, 28)) for _ in range(SCALARS)]
         self._rotation = Decisions(SIGNED_NODES, (64, 64, 64))
+        self._turned = RotationDecoder()
         self._offset = Decisions(SIGNED_NODES, (32, 64, 64))
-        self._symbol = [0] * SCALARS
+        self._changes, self._fresh_harmonics = (HarmonicsDecoder(len(params.basis)) for _ in range(2))
+        self._cells: list[dict[int, MotionCell]] = [{}, {}]
+        self._parents: list[int] = []  # of each splat so far, -1 of fresh ones
+        self._symbol = [0] * SCALARS  # what the values of the splat at hand changed by, in steps and fixed point
         self._error = [0] * SCALARS
-        self._changed = 0  # what of the splat at hand has changed so far, and of the one before in all
-        self._changed_before = 0
-        self.state = BlockState(self._fresh.splats, [], [])
+        self._changed = 0  # how much of the splat at hand has changed so far
+        self._last = 0  # and of the one before in all
+        self.block = Block(self._splats.splats)
 
-    def geometry(self, data: bytes, count: int, fresh: int) -> None:
-        """Children of every splat of the frame before, then `fresh` of the `count` splats by themselves.
+    def decode_geometry(self, io: BitIO, count: int, fresh: int) -> None:
+        """All `count` splats, of which the last `fresh` have no parent.
 
         Raises:
-            StreamFault: the stream ends too soon, or contradicts the counts.
+            StreamFault: the stream ends too soon, or its splats are more or fewer.
         """
-        io, followers, done, last = RangeDecoder(data), count - fresh, 0, 1
+        left, before = count - fresh, 1  # children of the parent before
         for row, parent in enumerate(self._before.splats):
             children = 0
-            while True:
-                where = self._children.at((parent.geometry_class * 4 + min(last, 3), self._changed_before))
-                if not self._children.code(io, where, min(children, 15)):
-                    break
-                if done == followers:
+            where = (parent.geometry_class * 4 + min(before, 3), self._last)
+            while self._children.code(io, self._children.at(where), min(children, 15)):
+                if left == 0:
                     raise StreamFault("more splats that follow than the frame has")
-                self._child(io, row)
-                done, children = done + 1, children + 1
+                self._child(io, row, parent)
                 io.check()
+                left -= 1
+                children += 1
+                where = (where[0], self._last)
             io.check()
-            last = children
-        if done != followers:
+            before = children
+        if left:
             raise StreamFault("fewer splats that follow than the frame has")
         for code in self._octree.decode(io, self._p.depth, fresh, []):
-            self._fresh.decode(io, 0, 0, code)
+            self._splats.decode(io, 0, 0, code)
             io.check()
-            self.state.places += places(self._p, self._fresh.splats[-1:])
+            self.block.places.append(place_of(self._p, self._splats.splats[-1]))
             self._parents.append(-1)
-        io.check_end()
 
-    def harmonics(self, data: bytes) -> None:
+    def decode_harmonics(self, io: BitIO) -> None:
         """Those of all splats.
 
         Raises:
-            StreamFault
+            StreamFault: the stream ends too soon, or a splat has more of them than the basis.
         """
-        io, p = RangeDecoder(data), self._p
-        for s, parent, place in zip(self._fresh.splats, self._parents, self.state.places, strict=True):
+        if not len(self._p.basis):
+            return
+        steps, block, before = self._p.steps[STEP_SH], self.block, self._before
+        for s, place, parent in zip(block.splats, block.places, self._parents, strict=True):
             level = 0 if parent >= 0 else 1
-            cell = self._cells[level].setdefault(voxel_of(place) >> CELL_SHIFTS[level], MotionCell())
-            found = (self._fresh_sh if parent < 0 else self._changes).decode(io, s.color_class, cell)
+            cell = self._cell(level, _voxel(place))
+            decoder = self._changes if parent >= 0 else self._fresh_harmonics
+            symbols = decoder.decode(io, s.color_class, cell)
             io.check()
             if parent >= 0:
-                start, end = (p.steps[STEP_SH][c] for c in (self._before.splats[parent].color_class, s.color_class))
-                expected = [v if start == end else rescaled(v, start, end) for v in self._before.harmonics[parent]]
-                found = [clip(e + v, -MAX_MAGNITUDE, MAX_MAGNITUDE) for e, v in zip(expected, found, strict=True)]
-            self.state.harmonics.append(found)
-        io.check_end()
+                step = steps[before.splats[parent].color_class]
+                expected = [rescaled(v, step, steps[s.color_class]) for v in before.harmonics[parent]]
+                symbols = [clip(e + v, -MAX_MAGNITUDE, MAX_MAGNITUDE) for e, v in zip(expected, symbols, strict=True)]
+            block.harmonics.append(symbols)
 
-    def _child(self, io: BitIO, row: int) -> None:
-        p, parent, place = self._p, self._before.splats[row], self._before.places[row]
-        code = voxel_of(place)
-        cells = [known.setdefault(code >> shift, MotionCell()) for known, shift in zip(self._cells, CELL_SHIFTS, strict=True)]
-        cell = cells[0] if cells[0].count else cells[1]
-        most = (1 << (p.depth + PLACE_BITS)) - 1
-        begin = [clip(v + ((m + MOTION_UNIT // 2) >> 4 if cell.count else 0), 0, most) for v, m in zip(place, cell.motion, strict=True)]
-        s = Splat(voxel_of(begin), shift=[(v & 255) - 128 for v in begin])
-        blur = p.log2_blur(s.code)
+    def _cell(self, level: int, code: int) -> MotionCell:
+        return self._cells[level].setdefault(code >> MOTION_SHIFTS[level], MotionCell())
+
+    @property
+    def _activity(self) -> int:
+        return min(self._changed, 3)
+
+    def _child(self, io: BitIO, row: int, parent: Splat) -> None:
+        p, place = self._p, self._before.places[row]
+        code = _voxel(place)
+        fine, coarse = self._cell(0, code), self._cell(1, code)
+        cell = fine if fine.count else coarse
         self._changed = 0
+        s = self._begin(place, cell)
+        blur = p.log2_blur(s.code)
         self._classes(io, s, parent)
         for j in range(SCALARS):
             self._code_scalar(io, j, s, parent, cell)
         s.rotation = layout(p, s.value, blur, s.geometry_class)
-        self._code_rotation(io, s, parent)
+        self._code_rotation(io, s.rotation, parent.rotation)
         s.log2_steps = p.position_steps(s.value, blur, s.geometry_class)
         self._code_offset(io, s, cell)
-        self._changed_before = min(self._changed, 15)
+        self._last = min(self._changed, 15)
 
-        (now,) = places(p, [s])
-        for c in cells:
-            moves = [clip(b - a, -(1 << 20), 1 << 20) * MOTION_UNIT for a, b in zip(place, now, strict=True)]
-            c.motion = [drift(m, v, c.count) for m, v in zip(c.motion, moves, strict=True)]
-            c.error = [drift(m, abs(e), c.count) for m, e in zip(c.error, self._error, strict=True)]
-            size = sum(log2_integer(2 * abs(o) + 1) + step for o, step in zip(s.offset, s.log2_steps, strict=True))
-            c.offset = drift(c.offset, 85 * size >> 8, c.count)
-            c.count = min(c.count + 1, COUNT_LIMIT)
-        self._fresh.add(s, self._error)
-        self.state.places.append(now)
+        now = place_of(p, s)
+        motion = [clip(v - w, -MOTION_LIMIT, MOTION_LIMIT) << MOTION_BITS for v, w in zip(now, place, strict=True)]
+        size = 85 * sum(log2_integer(2 * abs(offset) + 1) + step for offset, step in zip(s.offset, s.log2_steps, strict=True)) >> 8
+        for c in (fine, coarse):
+            c.add(motion, self._error, size)
+        self._splats.add(s, self._error)
+        self.block.places.append(now)
         self._parents.append(row)
 
-    def _seen(self) -> int:
-        return min(self._changed, 3)
+    def _begin(self, place: list[int], cell: MotionCell) -> Splat:
+        """A splat at its parent's place, moved as those nearby were (an empty cell's motion is 0)."""
+        unit = 1 << MOTION_BITS
+        at = [clip(v + (m + unit // 2 >> MOTION_BITS), 0, _most(self._p)) for v, m in zip(place, cell.motion, strict=True)]
+        return Splat(_voxel(at), shift=[(v & 255) - 128 for v in at])
 
     def _classes(self, io: BitIO, s: Splat, parent: Splat) -> None:
-        g = code_signed(io, self._class, self._class.at((parent.geometry_class, self._changed_before)))
-        s.geometry_class = parent.geometry_class + g
-        if not 0 <= s.geometry_class < CLASSES:
-            raise StreamFault("a class out of range")
-        c = code_signed(io, self._class, self._class.at((16 + parent.color_class, 16 + clip(g, -3, 3) + 3)))
-        s.color_class = parent.color_class + c
-        if not 0 <= s.color_class < CLASSES:
-            raise StreamFault("a class out of range")
+        model = self._class
+        g = code_signed(io, model, model.at((parent.geometry_class, self._last)))
+        s.geometry_class = _class_of(parent.geometry_class + g)
+        c = code_signed(io, model, model.at((16 + parent.color_class, 16 + clip(g, -3, 3) + 3)))
+        s.color_class = _class_of(parent.color_class + c)
         self._changed += (g != 0) + (c != 0)
 
     def _code_scalar(self, io: BitIO, j: int, s: Splat, parent: Splat, cell: MotionCell) -> None:
+        p, symbol = self._p, self._symbol
         own_class = s.color_class if j >= 4 else s.geometry_class
-        step, inverse = self._p.steps[SCALAR_STEP[j]][own_class], self._p.inverses[SCALAR_STEP[j]][own_class]
-        small = [clip(self._symbol[k], -2, 2) + 2 if k >= 0 else 2 for k in (j - 1, j - 2, j - 3)]
-        spread_bucket = half_octaves(cell.error[j] if cell.count else NO_SPREAD, inverse)
+        step, inverse = p.steps[SCALAR_STEP[j]][own_class], p.inverses[SCALAR_STEP[j]][own_class]
+        spread = half_octaves(cell.error[j] if cell.count else ONE // 16, inverse)
+        small = [clip(symbol[j - k], -2, 2) + 2 if j >= k else 2 for k in (1, 2, 3)]
         context = (
-            own_class * 4 + self._seen(), spread_bucket * 4 + self._seen(), small[0] * 5 + small[1], small[2] * 4 + min(self._changed_before, 3),
-        )  # fmt: skip
-        self._symbol[j] = code_signed(io, self._scalar[j], self._scalar[j].at(context))
-        s.value[j] = clip(parent.value[j] + self._symbol[j] * step, -VALUE_LIMIT, VALUE_LIMIT)
+            own_class * 4 + self._activity,
+            spread * 4 + self._activity,
+            small[0] * 5 + small[1],
+            small[2] * 4 + min(self._last, 3),
+        )
+        model = self._scalar[j]
+        symbol[j] = code_signed(io, model, model.at(context))
+        s.value[j] = clip(parent.value[j] + symbol[j] * step, -VALUE_LIMIT, VALUE_LIMIT)
         self._error[j] = s.value[j] - parent.value[j]
-        self._changed += self._symbol[j] != 0
+        self._changed += symbol[j] != 0
 
-    def _code_rotation(self, io: BitIO, s: Splat, parent: Splat) -> None:
-        r, o, model = s.rotation, parent.rotation, self._rotation
-        steady = o.needle == r.needle and not (r.bits > 0 and o.bits == 0)
-        if steady and r.bits > 0:
-            steady = bool(model.code(io, model.at((60 + self._seen(), 60, 60 + r.needle)), 0))
-        if not steady:
-            self._other_rotation.decode(io, r, None, None)
+    def _code_rotation(self, io: BitIO, r: Rotation, parent: Rotation) -> None:
+        """Fills in `r`, which is from `layout`."""
+        model, turned = self._rotation, parent.needle != r.needle or (r.bits > 0 and parent.bits == 0)
+        if not turned and r.bits > 0:
+            where = model.at((FACE_BITS + self._activity, FACE_BITS, FACE_BITS + r.needle))
+            turned = not model.code(io, where, 0)
+        if turned:  # as that of any other splat, without neighbours
+            self._turned.decode(io, r, None, None)
             self._changed += 1
             return
-        before = 0
-
-        def component(which: int, bits: int, expected: int) -> int:
-            nonlocal before
-            where = model.at((bits * 4 + self._seen(), which * 16 + min(before, 3) * 4 + min(self._changed_before, 3), which * 16 + bits))
-            d = code_signed(io, model, where)
-            before = abs(d)
-            self._changed += d != 0
-            if which == 2:
-                return (expected + d) & ((1 << bits) - 1)
-            if not 0 <= expected + d < 1 << bits:
-                raise StreamFault("a rotation out of range")
-            return expected + d
-
+        size = 0
         if r.bits > 0:
-            r.face = o.face
-            r.u = component(0, r.bits, level_of(o.u, o.bits, r.bits))
-            r.v = component(1, r.bits, level_of(o.v, o.bits, r.bits))
+            r.face = parent.face
+            r.u, size = self._component(io, 0, r.bits, level_of(parent.u, parent.bits, r.bits), size)
+            r.v, size = self._component(io, 1, r.bits, level_of(parent.v, parent.bits, r.bits), size)
         if r.angle_bits > 0:
-            r.angle = component(2, r.angle_bits, level_of(o.angle, o.angle_bits, r.angle_bits) if o.angle_bits else 1 << (r.angle_bits - 1))
+            middle = level_of(parent.angle, parent.angle_bits, r.angle_bits)
+            r.angle, _ = self._component(io, 2, r.angle_bits, middle, size)
+
+    def _component(self, io: BitIO, which: int, bits: int, expected: int, size: int) -> tuple[int, int]:
+        """A component, and the magnitude of its symbol; `size` is that of the component before."""
+        model = self._rotation
+        small = min(size, 3) * 4 + min(self._last, 3)
+        d = code_signed(io, model, model.at((bits * 4 + self._activity, which * 16 + small, which * 16 + bits)))
+        self._changed += d != 0
+        value = expected + d
+        if which == 2:  # half a turn on is the same axis
+            value &= (1 << bits) - 1
+        elif not 0 <= value < 1 << bits:
+            raise StreamFault("a rotation out of range")
+        return value, abs(d)
 
     def _code_offset(self, io: BitIO, s: Splat, cell: MotionCell) -> None:
-        before = 0
+        model, used = self._offset, 0
         for i in range(3):
-            expected = clip(((cell.offset - s.log2_steps[i]) >> 11) + 8, 0, 30) if cell.count else 31
-            where = self._offset.at((expected, min(before, 3) * 16 + self._seen() * 4 + min(self._changed_before, 3), s.geometry_class * 4 + i))
-            s.offset[i] = code_signed(io, self._offset, where)
+            expected = NO_SIZE
+            if cell.count:
+                expected = clip((cell.offset - s.log2_steps[i] >> (FIXED_BITS - 1)) + 8, 0, NO_SIZE - 1)
+            context = (expected, used * 16 + self._activity * 4 + min(self._last, 3), s.geometry_class * 4 + i)
+            s.offset[i] = code_signed(io, model, model.at(context))
             large = abs(s.offset[i]) > 1
-            before += large
+            used += large
             self._changed += large
 
 
-__all__ = ["State", "following_state", "key_state"]
+def _class_of(v: int) -> int:
+    if not 0 <= v < CLASSES:
+        raise StreamFault("a class out of range")
+    return v

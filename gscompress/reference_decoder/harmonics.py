@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from ..entropy.decisions import BitIO, Decisions
 from ..entropy.range_coder import StreamFault
 from ..entropy.symbols import NODE_SIGN, SIGNED_NODES, code_magnitude, code_signed
-from ..model.cells import drift
+from ..model.cells import Described, drift
 from ..model.steps import FIXED_BITS, ONE, clip
-
-
-class CountingCell(Protocol):
-    """A place, how many splats have been seen there, and their mean number of harmonics, fixed point."""
-
-    count: int
-    sh_count: int
 
 
 def log_bucket(n: int) -> int:
@@ -36,7 +27,7 @@ class HarmonicsDecoder:
         self._previous = [0] * components
         self._previous_count = 0
 
-    def decode(self, io: BitIO, color_class: int, cell: CountingCell) -> list[int]:
+    def decode(self, io: BitIO, color_class: int, cell: Described) -> list[int]:
         """The coefficients of one splat, in steps.
 
         Args:
@@ -65,7 +56,7 @@ class HarmonicsDecoder:
         cell.sh_count = drift(cell.sh_count, n * ONE, clip(cell.count, 1, 16))
         return out
 
-    def _code_count(self, io: BitIO, color_class: int, cell: CountingCell) -> int:
+    def _code_count(self, io: BitIO, color_class: int, cell: Described) -> int:
         components, model = self._components, self._count
         near = log_bucket(clip((cell.sh_count + ONE // 2) >> FIXED_BITS, 0, components))
         before = log_bucket(self._previous_count)

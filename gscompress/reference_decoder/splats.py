@@ -116,12 +116,7 @@ class SplatDecoder:
         p, s = self._p, Splat(code)
         if guess:
             s.shift = guess[GUESS_SHIFT : GUESS_SHIFT + 3]
-        cells = []
-        for known, shift in zip(self._cells, self._level_shifts, strict=True):
-            cell = known.get(code >> shift)
-            if cell is None:
-                cell = known[code >> shift] = Cell()
-            cells.append(cell)
+        cells = self._around(code)
         before = self.splats[-1] if self.splats else None
         blur = p.log2_blur(code)
         self._classes(io, layer, lowest_class, s, before, cells)
@@ -137,14 +132,28 @@ class SplatDecoder:
         self._code_offset(io, s, guess)
         for j in range(4, SCALARS):
             self._code_scalar(io, j, s, before, cells, guess)
-        for cell in cells:
-            cell.add(len(self.splats), s.value, self._error, s.geometry_class)
-        self.splats.append(s)
+        self._settle(s, self._error, cells)
 
     def add(self, s: Splat, error: list[int]) -> None:
-        """Takes a splat that another coder has decoded, `error` off what that expected of its values."""
+        """Appends a splat that is decoded elsewhere, as one that this block's later ones see.
+
+        Args:
+            error: how far its values are off what was expected of them.
+        """
+        self._settle(s, error, self._around(s.code))
+
+    def _around(self, code: int) -> list[Cell]:
+        """The fine and the coarse cell of a voxel."""
+        cells = []
         for known, shift in zip(self._cells, self._level_shifts, strict=True):
-            cell = known.setdefault(s.code >> shift, Cell())
+            cell = known.get(code >> shift)
+            if cell is None:
+                cell = known[code >> shift] = Cell()
+            cells.append(cell)
+        return cells
+
+    def _settle(self, s: Splat, error: list[int], cells: list[Cell]) -> None:
+        for cell in cells:
             cell.add(len(self.splats), s.value, error, s.geometry_class)
         self.splats.append(s)
 

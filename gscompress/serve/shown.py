@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from .. import codec, io
+from ..bitstream.sequence_container import is_sequence
 from ..cameras import Camera, thinned
 from ..errors import InputError
 from ..io import ply
 from ..io.ply_header import header_size
 from ..loading import is_gsz, read_bytes, read_scene
-from ..sequence import SequenceReader, is_sequence_file
+from ..sequence import SequenceReader
 from ..version import VERSION
 
 KINDS = {"gsz": ".gsz", "ply": ".ply", "splat": ".splat"}
@@ -57,7 +58,7 @@ def shown(path: Path) -> ShownScene:
     """
     if is_gsz(path):
         data = read_bytes(path)
-        if is_sequence_file(data):
+        if is_sequence(data):
             return ShownScene(path, "gsz", data, ".gsz", len(data), _sequence_notes(SequenceReader(data, str(path), partial=True)))
         found = codec.describe(data, str(path))
         notes = () if found.complete else ("the file is cut: it is shown at lower quality",)

@@ -15,8 +15,10 @@ from gscompress.bitstream import anchor_heads, container
 from gscompress.entropy import decisions, range_coder, symbols
 from gscompress.model import cells, steps
 from gscompress.reference_decoder import rotation, splats
+from gscompress.reference_decoder.following import MOTION_SHIFTS, Block, FollowingDecoder
 
 TEXT = (Path(gscompress.bitstream.__file__).parent / "FORMAT.md").read_text(encoding="utf-8")
+SEQUENCES = (Path(gscompress.bitstream.__file__).parent / "SEQUENCES.md").read_text(encoding="utf-8")
 TABLES = {
     "squash": decisions.SQUASH,
     **{f"rate{i}": decisions.RATES[i] for i in range(1, decisions.MAX_CONTEXTS + 1)},
@@ -118,3 +120,14 @@ def test_model_sizes_of_anchors():
     assert "| `presence` | 1 | 16, K, 256 |" in TEXT
     assert [sizes(a.splats._scalar[0]), sizes(a.splats._offset)] == [[16, 32, 49, 25], [64, 128]]
     assert "`scalar` has 16, 32, 49, 25\nvalues and `offset` 64, 128" in TEXT
+
+
+def test_model_sizes_of_following_frames():
+    params = steps.Params(1, (0, 0, 0), 1.0, (0,) * 6, (0, 0, 0), 1, 0, (0,) * 7, ((0,) * 10,) * 7, np.zeros((0, 0), np.int64))
+    f = FollowingDecoder(params, Block())
+    families = {"children": f._children, "class_change": f._class, "change": f._scalar[0], "turn": f._rotation, "move": f._offset}
+    for name, model in families.items():
+        ends = [*model._offsets, len(model._terms)]
+        contexts = ", ".join(str((b - a) // model._nodes) for a, b in itertools.pairwise(ends))
+        assert f"| `{name}` | {model._nodes} | {contexts} |" in SEQUENCES, name
+    assert "code >> {} (fine) and code >> {} (coarse), of a place's".format(*MOTION_SHIFTS) in " ".join(SEQUENCES.split())

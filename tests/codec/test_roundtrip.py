@@ -20,7 +20,7 @@ from gscompress.encoder import Encoder, plan
 from gscompress.model.canonical import canonical
 from gscompress.model.prediction import DEFAULT
 from gscompress.model.steps import ONE, SCALAR_STEP, STEP_SCALE, Params
-from gscompress.reference_decoder import block, params_of
+from gscompress.reference_decoder import _params, block
 from gscompress.reference_decoder.splats import Splat, SplatDecoder
 from gscompress.scene import Scene
 
@@ -41,7 +41,7 @@ def decoded_splats(monkeypatch: pytest.MonkeyPatch, data: bytes) -> tuple[Params
 
     scene = reference_decoder.decode(data).scene
     assert len(kept) == 1
-    return params_of(parse(data)), kept[0].splats, scene
+    return _params(parse(data)), kept[0].splats, scene
 
 
 @pytest.mark.parametrize(("n", "degree", "quality"), [(150, 0, 30), (150, 1, 70), (100, 0, 100)])

@@ -16,10 +16,11 @@ import pytest
 import gscompress
 from gscompress import codec, errors, io
 from gscompress.bitstream.container import ENTRY, FIXED_HEADER, PREFIX
+from gscompress.bitstream.sequence_container import is_sequence
 from gscompress.config import CompressOptions
 from gscompress.io import ply
 from gscompress.scene import Scene
-from gscompress.sequence import SequenceOptions, SequenceReader, compress_frames, is_sequence_file
+from gscompress.sequence import SequenceOptions, SequenceReader, compress_frames
 
 from .browser import ROOT, chromium, without_node
 
@@ -53,7 +54,7 @@ def checksums(scene: Scene) -> dict[str, str]:
 
 def native(data: bytes, partial: bool) -> dict:
     try:
-        if is_sequence_file(data):
+        if is_sequence(data):
             return native_frames(SequenceReader(data, partial=partial))
         scene = codec.decode(data, partial=partial).scene
     except errors.FormatError as error:

@@ -158,12 +158,7 @@ void FollowingBlock::rotation(IO &io, Splat &s, const Splat &parent, Activity &a
 template <class IO>
 void FollowingBlock::offset(IO &io, Splat &s, const MotionCell &cell, Activity &activity, const Target *target) {
     const std::array<int, 3> steps = position_steps(p_, s);
-    double local[3] = {}, axes[3][3];
-    if (target) {
-        rotation_axes(s.rotation, axes);
-        for (int i = 0; i < 3; ++i)
-            for (int k = 0; k < 3; ++k) local[i] += axes[i][k] * (target->mean[k] - base_position(p_, s, k));
-    }
+    const std::array<double, 3> local = target ? local_offset(p_, s, *target) : std::array<double, 3>{};
     int before = 0;
     for (int i = 0; i < 3; ++i) {
         const int expected = cell.count ? clip(((cell.offset - steps[i]) >> (FIXED_BITS - 1)) + 8, 0, 30) : 31;
@@ -275,6 +270,7 @@ void FollowingBlock::geometry(IO &io, size_t count, size_t fresh, const std::vec
 template <class IO>
 void FollowingBlock::harmonics(IO &io, const float *coefficients, const double *weights) {
     const int width = p_.sh_components;
+    if (width == 0) return;
     std::vector<float> rest(width);
     for (size_t i = 0; i < fresh_.splats().size(); ++i) {
         const Splat &s = fresh_.splats()[i];

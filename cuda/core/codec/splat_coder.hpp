@@ -56,6 +56,16 @@ inline double base_position(const Params &p, const Splat &s, int axis) {
     return p.origin[axis] + (static_cast<double>(compact3(s.code >> axis)) + 0.5 + s.shift[axis] / 256.0) * p.voxel;
 }
 
+// How far the target is from there, along each of the splat's axes, world units.
+inline std::array<double, 3> local_offset(const Params &p, const Splat &s, const Target &target) {
+    std::array<double, 3> local{};
+    double axes[3][3];
+    rotation_axes(s.rotation, axes);
+    for (int i = 0; i < 3; ++i)
+        for (int k = 0; k < 3; ++k) local[i] += axes[i][k] * (target.mean[k] - base_position(p, s, k));
+    return local;
+}
+
 // log2 of the position step along each of the Gaussian's axes, fixed point.
 inline std::array<int, 3> position_steps(const Params &p, const Splat &s) {
     std::array<int, 3> out;
@@ -281,12 +291,7 @@ inline void fit_rotation(Splat &s, const Target &t) {
 template <class IO>
 void SplatCoder::code_offset(IO &io, Splat &s, const int16_t *guess, const Target *target) {
     const std::array<int, 3> steps = position_steps(p_, s);
-    double local[3] = {}, axes[3][3];
-    if (target) {
-        rotation_axes(s.rotation, axes);
-        for (int i = 0; i < 3; ++i)
-            for (int k = 0; k < 3; ++k) local[i] += axes[i][k] * (target->mean[k] - base_position(p_, s, k));
-    }
+    const std::array<double, 3> local = target ? local_offset(p_, s, *target) : std::array<double, 3>{};
     int used = 0;
     for (int i = 0; i < 3; ++i) {
         const int ratio = p_.log2_voxel - steps[i];  // levels across the voxel, log2

@@ -40,4 +40,4 @@ def test_the_committed_page_is_what_the_sources_give(tmp_path: Path):
 def test_the_page_is_small():
     import gzip
 
-    assert sum(len(gzip.compress((VIEWER / "dist" / name).read_bytes())) for name in FILES) < MOST_BYTES / 3
+    assert sum(len(gzip.compress((VIEWER / "dist" / name).read_bytes())) for name in FILES) < MOST_BYTES / 4

@@ -4,6 +4,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "detmath.hpp"
@@ -52,6 +53,10 @@ struct CostIO {  // what a symbol would cost now, in bits; nothing is learned
         return bit;
     }
 };
+
+// Whether what is coded is decided here: what only an encoder wants is then left out of decoders.
+template <class IO>
+inline constexpr bool encodes = std::is_same_v<IO, EncodeIO>;
 
 // A family of binary decisions ("nodes") seen under I contexts at once. A term is 24 bits, two's complement, in 1/65536 nat,
 // above 8 bits that count its decisions.

@@ -92,7 +92,7 @@ void FollowingBlock::scalar(IO &io, int j, Splat &s, const Splat &parent, const 
     const int spread = half_octaves(cell.count ? cell.error[j] : FIXED_ONE / 16, inverse);
     const auto ctx = scalar_[j].at({own_class * 4 + activity.at(), spread * 4 + activity.at(), small(j - 1) * 5 + small(j - 2), small(j - 3) * 4 + std::min(last_activity_, 3)});
     int symbol = 0;
-    if (target) {
+    if (encodes<IO> && target) {
         const double w = SCALAR_WEIGHT[j] * (color ? target->color_weight : target->geometry_weight) * squared(static_cast<double>(step) / FIXED_ONE);
         symbol = best_symbol((target->value[j] * FIXED_ONE - parent.value[j]) / step, w, [&](int candidate) {
             CostIO cost;
@@ -112,30 +112,22 @@ void FollowingBlock::rotation(IO &io, Splat &s, const Splat &parent, Activity &a
     Rotation &r = s.rotation;
     const Rotation &o = parent.rotation;
     r = rotation_layout(p_, s.value.data(), s.blur, s.geometry_class);
-    if (target) fit_rotation(s, *target);
-    if (o.needle != r.needle || (r.bits > 0 && o.bits == 0)) {  // another axis: as any other splat
+    if (encodes<IO> && target) fit_rotation(s, *target);
+    int steady = o.needle == r.needle && (r.bits == 0 || o.bits > 0);
+    if (steady && r.bits > 0) steady = rotation_.code(io, rotation_.at({60 + activity.at(), 60, 60 + r.needle}), 0, r.face == o.face);
+    if (!steady) {  // another axis: as of any other splat
         other_rotation_.code(io, r, nullptr, nullptr);
         activity.add(1);
         return;
     }
-    int steady = 1;
-    if (r.bits > 0) {
-        const auto ctx = rotation_.at({60 + activity.at(), 60, 60 + r.needle});
-        steady = rotation_.code(io, ctx, 0, r.face == o.face);
-        if (!steady) {
-            other_rotation_.code(io, r, nullptr, nullptr);
-            activity.add(1);
-            return;
-        }
-        r.face = o.face;
-    }
+    if (r.bits > 0) r.face = o.face;
     int before = 0;
     auto component = [&](int which, int bits, int value, int expected) {
         const int size = 1 << bits, low = -expected, high = size - 1 - expected;
         const auto ctx = rotation_.at({bits * 4 + activity.at(), which * 16 + std::min(before, 3) * 4 + std::min(last_activity_, 3), which * 16 + bits});
         int d = value - expected;
         if (which == 2) d = d >= size / 2 ? d - size : (d < -size / 2 ? d + size : d);
-        if (target) {  // one level off is what rounding alone may do; where it costs more than it is worth, it is not told
+        if (encodes<IO> && target) {  // one level off is what rounding alone may do; where it costs more than it is worth, it is not told
             CostIO told, untold;
             code_signed(told, rotation_, ctx, d);
             code_signed(untold, rotation_, ctx, 0);
@@ -158,13 +150,13 @@ void FollowingBlock::rotation(IO &io, Splat &s, const Splat &parent, Activity &a
 template <class IO>
 void FollowingBlock::offset(IO &io, Splat &s, const MotionCell &cell, Activity &activity, const Target *target) {
     const std::array<int, 3> steps = position_steps(p_, s);
-    const std::array<double, 3> local = target ? local_offset(p_, s, *target) : std::array<double, 3>{};
+    const std::array<double, 3> local = encodes<IO> && target ? local_offset(p_, s, *target) : std::array<double, 3>{};
     int before = 0;
     for (int i = 0; i < 3; ++i) {
         const int expected = cell.count ? clip(((cell.offset - steps[i]) >> (FIXED_BITS - 1)) + 8, 0, 30) : 31;
         const auto ctx = offset_.at({expected, std::min(before, 3) * 16 + activity.at() * 4 + std::min(last_activity_, 3), s.geometry_class * 4 + i});
         int symbol = 0;
-        if (target) {
+        if (encodes<IO> && target) {
             const double ideal = std::clamp(local[i] / det_exp2(static_cast<double>(steps[i]) / FIXED_ONE), -1e6, 1e6);
             const double step = det_exp2(static_cast<double>(steps[i] - log2_hypot(s.value[i], s.blur)) / FIXED_ONE);
             symbol = best_symbol(ideal, POSITION_WEIGHT * target->geometry_weight * step * step, [&](int candidate) {
@@ -184,7 +176,7 @@ void FollowingBlock::child(IO &io, size_t parent_row, const Target *target, Stat
     const Splat &parent = before_.splats[parent_row];
     const Place &place = before_.places[parent_row];
     auto group = [&](Statistics::Group g) {
-        if constexpr (std::is_same_v<IO, EncodeIO>) io.bits = stats ? &stats->bits[g] : nullptr;
+        if constexpr (encodes<IO>) io.bits = stats ? &stats->bits[g] : nullptr;
         (void)g;
     };
     const uint64_t code = voxel_of(place);
@@ -192,7 +184,7 @@ void FollowingBlock::child(IO &io, size_t parent_row, const Target *target, Stat
     const MotionCell &cell = cells[0]->count ? *cells[0] : *cells[1];
     Splat s;
     begin_at(s, place, cell.count ? &cell : nullptr);
-    if (target) {
+    if (encodes<IO> && target) {
         s.geometry_class = static_cast<int16_t>(target->geometry_class);
         s.color_class = static_cast<int16_t>(target->color_class);
     }
@@ -228,7 +220,7 @@ void FollowingBlock::child(IO &io, size_t parent_row, const Target *target, Stat
 
 template <class IO>
 void FollowingBlock::geometry(IO &io, size_t count, size_t fresh, const std::vector<FollowTarget> *rows, const std::vector<uint64_t> *codes, Statistics *stats) {
-    constexpr bool encoding = std::is_same_v<IO, EncodeIO>;
+    constexpr bool encoding = encodes<IO>;
     auto group = [&](Statistics::Group g) {
         if constexpr (encoding) io.bits = stats ? &stats->bits[g] : nullptr;
         (void)g;
@@ -282,7 +274,7 @@ void FollowingBlock::harmonics(IO &io, const float *coefficients, const double *
             for (int k = 0; k < width; ++k) expected[k] = from == to ? of[k] : rescaled(of[k], from, to);
         }
         ShTarget target{coefficients ? coefficients + i * width : nullptr, weights ? weights[i] : 0};
-        if (coefficients && parent >= 0) {
+        if (encodes<IO> && coefficients && parent >= 0) {
             for (int k = 0; k < width; ++k) rest[k] = target.coefficients[k] - static_cast<float>(expected[k] * (static_cast<double>(p_.step[STEP_SH][s.color_class]) / FIXED_ONE));
             target.coefficients = rest.data();
         }

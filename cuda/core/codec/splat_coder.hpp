@@ -226,7 +226,7 @@ void SplatCoder::code_scalar(IO &io, int j, Splat &s, const Splat *before, const
     const int expected = guess ? size_bucket(guess[GUESS_VALUE_SIZE + j] + spread_octaves(spread), p_.step_octaves[SCALAR_STEP[j]][own_class]) : half_octaves(spread, inverse);
     const auto ctx = scalar_[j].expect({own_class, expected, side(x[2]) * 7 + side(x[0]), small(j - 1) * 5 + small(j - 2)});
     int symbol = 0;
-    if (target) {
+    if (encodes<IO> && target) {
         // Rate-distortion: the symbol of least weight * error^2 + bits among the two around the target and zero.
         const double t = target->value[j] * FIXED_ONE, w = SCALAR_WEIGHT[j] * (color ? target->color_weight : target->geometry_weight);
         const double ideal = (t - prediction) / step;
@@ -291,7 +291,7 @@ inline void fit_rotation(Splat &s, const Target &t) {
 template <class IO>
 void SplatCoder::code_offset(IO &io, Splat &s, const int16_t *guess, const Target *target) {
     const std::array<int, 3> steps = position_steps(p_, s);
-    const std::array<double, 3> local = target ? local_offset(p_, s, *target) : std::array<double, 3>{};
+    const std::array<double, 3> local = encodes<IO> && target ? local_offset(p_, s, *target) : std::array<double, 3>{};
     int used = 0;
     for (int i = 0; i < 3; ++i) {
         const int ratio = p_.log2_voxel - steps[i];  // levels across the voxel, log2
@@ -303,7 +303,7 @@ void SplatCoder::code_offset(IO &io, Splat &s, const int16_t *guess, const Targe
         const int expected = guess ? size_bucket(guess[GUESS_OFFSET_SIZE + i] + (ratio >> (FIXED_BITS - 8)), 512) : clip(bucket / 2, 0, 15);  // a quarter of the levels
         const auto ctx = offset_.at({bucket, expected * 4 + used});
         int symbol = 0;
-        if (target) {
+        if (encodes<IO> && target) {
             const double most = MAX_MAGNITUDE - 1, ideal = std::clamp(local[i] / det_exp2(static_cast<double>(steps[i]) / FIXED_ONE), -most, most);
             const double step = det_exp2(static_cast<double>(steps[i] - log2_hypot(s.value[i], s.blur)) / FIXED_ONE);
             const int low = static_cast<int>(std::floor(ideal));
@@ -345,10 +345,10 @@ void SplatCoder::code(IO &io, int layer, int lowest_class, Splat &s, const int16
     const Splat *before = splats_.empty() ? nullptr : &splats_.back();
     if (guess) std::copy_n(guess + GUESS_SHIFT, 3, s.shift.begin());
     auto group = [&](Statistics::Group g) {
-        if constexpr (std::is_same_v<IO, EncodeIO>) io.bits = stats ? &stats->bits[g] : nullptr;
+        if constexpr (encodes<IO>) io.bits = stats ? &stats->bits[g] : nullptr;
         (void)g;
     };
-    if (target) {
+    if (encodes<IO> && target) {
         s.geometry_class = static_cast<int16_t>(target->geometry_class);
         s.color_class = static_cast<int16_t>(target->color_class);
     }
@@ -358,7 +358,7 @@ void SplatCoder::code(IO &io, int layer, int lowest_class, Splat &s, const int16
     for (int j = 0; j < 3; ++j) code_scalar(io, j, s, before, guess, target, stats);
     group(Statistics::ROTATION);
     s.rotation = rotation_layout(p_, s.value.data(), s.blur, s.geometry_class);
-    if (target) fit_rotation(s, *target);
+    if (encodes<IO> && target) fit_rotation(s, *target);
     const int last = cells_[0]->count ? cells_[0]->last : (cells_[1]->count ? cells_[1]->last : -1);
     rotation_.code(io, s.rotation, before ? &before->rotation : nullptr, last >= 0 ? &splats_[last].rotation : nullptr);
     group(Statistics::OPACITY);
